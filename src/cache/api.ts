@@ -1,0 +1,87 @@
+import type { ByteSource } from '../base/byte-source.ts'
+
+/**
+ * The cache's face to the layer above. Keys, ETags and heads are opaque latin1 strings and bytes here: the cache knows
+ * no S3, no HTTP and no origin. An object version is named by (key, etag); its bytes never change.
+ */
+
+/** One version of one object, as much as the cache needs to know. */
+export interface ObjectVersion {
+  readonly key: string
+  readonly etag: string
+  /** Body length in bytes. */
+  readonly sizeBytes: number
+}
+
+/** What a head record holds: written once, except `validatedAtMs`. */
+export interface HeadInfo extends ObjectVersion {
+  /** Rendered header lines and whatever else the layer above wants back, uninterpreted. Latin1. */
+  readonly meta: string
+  /** Wall clock when the origin last confirmed this head. */
+  readonly validatedAtMs: number
+}
+
+/**
+ * A head found in the cache. `body` is the whole object where it fits one block and is there. The record is pinned until
+ * `release`, which must be called exactly once; `body` may be used until then.
+ */
+export interface CachedHead extends HeadInfo {
+  readonly body: Uint8Array | undefined
+  release(): void
+}
+
+/** Where a piece of a body came from. */
+export type PieceSource = 'memory' | 'coalesced' | 'origin'
+
+/** Consecutive bytes of a body, valid until `release` (exactly once). */
+export interface Piece {
+  readonly bytes: Uint8Array
+  readonly source: PieceSource
+  release(): void
+}
+
+/** Reads a byte range of one version, in order. */
+export interface VersionReader {
+  /** The next piece where it is in memory, without waiting; `undefined`: call `next`. */
+  nextNow(): Piece | undefined
+  /** The next piece, waiting for it if need be; `undefined` at the end. Rejects with what the fetch failed with. */
+  next(): Promise<Piece | undefined>
+  /** Ends reading early or late; always call it. */
+  close(): void
+}
+
+/**
+ * Fetches bytes [start, end) of exactly the given version, for the caller's account. The source gives exactly that many bytes.
+ * Rejects with VersionGone if the origin no longer has that version.
+ */
+export type FetchRange = (version: ObjectVersion, start: number, end: number, signal: AbortSignal) => Promise<ByteSource>
+
+/** The origin has another version now (If-Match failed), or none. */
+export class VersionGone extends Error {
+  override readonly name = 'VersionGone'
+}
+
+export interface CacheLimits {
+  /** Memory for records; segments are carved from it. */
+  readonly memoryBytes: number
+}
+
+/** What the cache tells of itself; all counts since start. */
+export interface CacheStats {
+  readonly memoryBytes: number
+  /** Bytes in committed, reachable records. */
+  readonly liveBytes: number
+  readonly entries: number
+  readonly segments: number
+  readonly evictedEntries: number
+  readonly evictedBytes: number
+  readonly reinsertedBytes: number
+  readonly insertedBytes: number
+  readonly corruptEntries: number
+  readonly reserveFailures: number
+  /** Gauges of held things: all zero after a drain. */
+  readonly pins: number
+  readonly flights: number
+  readonly fillsInProgress: number
+  readonly indexBytes: number
+}

@@ -1,0 +1,101 @@
+/** The configuration after parsing: every value present, typed, and within its limits. Sizes in bytes, times in milliseconds. */
+export interface Config {
+  readonly listen: HostPort
+  readonly admin: HostPort
+  readonly memoryBytes: number
+  readonly workers: number
+  readonly mode: Consistency
+  readonly anonymous: boolean
+  /** Base domains for virtual-host style addressing: `bucket.<domain>`. */
+  readonly domains: readonly string[]
+  readonly region: string
+  readonly tls: { readonly certificate: string; readonly key: string } | undefined
+  readonly origins: readonly OriginConfig[]
+  readonly clients: readonly ClientConfig[]
+  /** First match wins; no match: `mode`. */
+  readonly rules: readonly RuleConfig[]
+  readonly limits: LimitsConfig
+  readonly prices: PricesConfig
+  readonly log: { readonly level: 'debug' | 'info' | 'warn' | 'error' | 'silent'; readonly requests: boolean }
+}
+
+export interface HostPort {
+  readonly host: string
+  readonly port: number
+}
+
+/** How stale a hit may be; a contract per bucket or prefix. */
+export type Consistency =
+  | { readonly kind: 'immutable' }
+  | { readonly kind: 'ttl'; readonly ttlMs: number; readonly staleWhileRevalidateMs: number; readonly staleIfErrorMs: number }
+  | { readonly kind: 'strict' }
+
+export interface RuleConfig {
+  /** Bucket name, or a pattern with `*`. */
+  readonly bucket: string
+  readonly prefix: string
+  readonly mode: Consistency
+}
+
+export type OriginConfig = {
+  readonly name: string
+  /** Bucket names or patterns with `*` that this origin serves; the first origin that matches is asked. */
+  readonly buckets: readonly string[]
+} & (
+  | { readonly kind: 'directory'; readonly path: string }
+  | {
+      readonly kind: 's3'
+      /** Scheme, host, port and optional path prefix. */
+      readonly url: string
+      readonly region: string
+      readonly style: 'path' | 'virtual-host'
+      readonly credentials: CredentialsConfig
+      readonly connectTimeoutMs: number
+      readonly headTimeoutMs: number
+      readonly bodyTimeoutMs: number
+      readonly connections: number
+      /** PEM file with certificate authorities to trust besides the system's. */
+      readonly ca: string | undefined
+    }
+)
+
+export type CredentialsConfig =
+  /** The AWS default chain: environment, shared files, SSO, web identity, container and instance metadata. */
+  | { readonly kind: 'default-chain' }
+  | { readonly kind: 'static'; readonly accessKeyId: string; readonly secretAccessKey: string; readonly sessionToken: string | undefined }
+  /** Requests go up unsigned. */
+  | { readonly kind: 'unsigned' }
+
+export type GrantAction = 'read' | 'write' | 'delete' | 'list' | 'admin'
+
+export interface GrantConfig {
+  /** Bucket name, or a pattern with `*`. */
+  readonly bucket: string
+  readonly prefix: string
+  readonly actions: readonly GrantAction[]
+}
+
+export interface ClientConfig {
+  readonly accessKeyId: string
+  readonly secretAccessKey: string
+  readonly sessionToken: string | undefined
+  readonly grants: readonly GrantConfig[]
+}
+
+export interface LimitsConfig {
+  readonly headBytes: number
+  readonly connections: number
+  readonly headTimeoutMs: number
+  readonly idleTimeoutMs: number
+  /** A body (either way) that moves slower than this over `bodyRateWindowMs` is cut. */
+  readonly bodyRateBytesPerSecond: number
+  readonly bodyRateWindowMs: number
+  readonly drainTimeoutMs: number
+  readonly clockSkewMs: number
+}
+
+/** US dollars, for the savings figures. */
+export interface PricesConfig {
+  readonly egressPerGiB: number
+  readonly getPerThousand: number
+}

@@ -1,0 +1,63 @@
+import type { ByteSource } from '../base/byte-source.ts'
+import type { HeaderList } from '../base/header-list.ts'
+
+/**
+ * What is known of a request body's integrity, and so how it is signed for an S3 origin (SigV4 `x-amz-content-sha256`).
+ * Bodies arrive here decoded: aws-chunked framing was removed and its signatures were checked on the way.
+ */
+export type Payload =
+  | { readonly kind: 'none' }
+  /** The client's own hash of the whole body, lower-case hex; the origin verifies it. */
+  | { readonly kind: 'sha256'; readonly hex: string }
+  | { readonly kind: 'unsigned' }
+  /** Checksum fields follow the body. `names` are known beforehand, `fields` once the body was read to its end. */
+  | { readonly kind: 'trailer'; readonly names: readonly string[]; readonly fields: () => HeaderList }
+
+/** A request to an origin, free of the client's signature, host and hop-by-hop fields. */
+export interface OriginRequest {
+  readonly method: string
+  /** Absent for service-level requests (ListBuckets). */
+  readonly bucket: string | undefined
+  /** Percent-encoded key exactly as the client sent it, without the slash before it; absent for bucket-level requests. */
+  readonly rawKey: string | undefined
+  /** Raw query without `?`, free of presign parameters; empty for none. */
+  readonly rawQuery: string
+  /** End-to-end fields to send. Content-Length is not among them. */
+  readonly headers: HeaderList
+  readonly payload: Payload
+  readonly body: ByteSource
+  /** Decoded body length in bytes; undefined only where the client did not say. */
+  readonly bodyLength: number | undefined
+  /** Fires when nobody wants the answer any more. */
+  readonly signal: AbortSignal | undefined
+}
+
+/** An answer. Its body must be read to the end or cancelled. */
+export interface OriginResponse {
+  readonly status: number
+  /** As the origin sent them, hop-by-hop fields included. */
+  readonly headers: HeaderList
+  readonly body: ByteSource
+}
+
+/** Where objects live. Adapters: S3 over HTTP(S), a local directory, and wrappers around either. */
+export interface Origin {
+  readonly name: string
+  /** Sends one request. Rejects with OriginFailure only: any HTTP status is an answer, not a failure. */
+  send(request: OriginRequest): Promise<OriginResponse>
+  close(): Promise<void>
+}
+
+/** Why no answer came. `body`: the request body failed while it was being sent (its own error is the cause). */
+export type OriginFailureKind = 'unreachable' | 'timeout' | 'reset' | 'aborted' | 'credentials' | 'body' | 'protocol'
+
+/** No answer, or half an answer: also what an OriginResponse body rejects with. */
+export class OriginFailure extends Error {
+  override readonly name = 'OriginFailure'
+  readonly kind: OriginFailureKind
+
+  constructor(kind: OriginFailureKind, message: string, options?: { cause?: unknown }) {
+    super(message, options)
+    this.kind = kind
+  }
+}
