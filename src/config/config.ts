@@ -42,7 +42,12 @@ export type OriginConfig = {
   /** Bucket names or patterns with `*` that this origin serves; the first origin that matches is asked. */
   readonly buckets: readonly string[]
 } & (
-  | { readonly kind: 'directory'; readonly path: string }
+  | {
+      readonly kind: 'directory'
+      readonly path: string
+      /** A simulated wide-area link in front of the directory; absent: none. */
+      readonly link?: LinkConfig
+    }
   | {
       readonly kind: 's3'
       /** Scheme, host, port and optional path prefix. */
@@ -58,6 +63,14 @@ export type OriginConfig = {
       readonly ca: string | undefined
     }
 )
+
+/** What a simulated wide-area link does to every request to an origin. */
+export interface LinkConfig {
+  /** Added before the response head, milliseconds. */
+  readonly latencyMs: number
+  /** Bytes a second that all response bodies share. */
+  readonly bytesPerSecond: number
+}
 
 export type CredentialsConfig =
   /** The AWS default chain: environment, shared files, SSO, web identity, container and instance metadata. */
