@@ -2,6 +2,8 @@
 export interface Config {
   readonly listen: HostPort
   readonly admin: HostPort
+  /** What the admin listener wants as `Authorization: Bearer`; undefined only on a loopback address. */
+  readonly adminToken: string | undefined
   readonly memoryBytes: number
   readonly workers: number
   readonly mode: Consistency
