@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import type { Config } from './config.ts'
+import { SECRET_SHOWN } from './describe.ts'
 import { gather, type ConfigSources, type Gathered } from './gather.ts'
 import { nearest } from './nearest.ts'
 import { genericKey, keyOf, rowAt, SECTION_KEYS } from './option-rows.ts'
@@ -16,7 +17,6 @@ export type LoadResult =
   | { readonly ok: true; readonly config: Config; readonly warnings: readonly string[] }
   | { readonly ok: false; readonly problems: readonly Problem[] }
 
-const SECRET_SHOWN = '(secret)'
 const VALUE_LENGTH_SHOWN_MAX = 200
 
 /** Defaults, then the file, then the environment, then flags; everything that is wrong, at once. */
@@ -98,7 +98,8 @@ function shown(value: unknown, secret: boolean): string | undefined {
   if (secret) return SECRET_SHOWN
   // A section where a value should be may hold secrets further down.
   if (typeof value === 'object' && value !== null) return Array.isArray(value) ? '(a list)' : '(a section)'
-  const text = typeof value === 'string' ? value : JSON.stringify(value)
+  // A URL that was refused for its password must not show it.
+  const text = (typeof value === 'string' ? value : JSON.stringify(value)).replace(/\/\/[^/@]*@/, '//…@')
   return text.length <= VALUE_LENGTH_SHOWN_MAX ? text : `${text.slice(0, VALUE_LENGTH_SHOWN_MAX)}…`
 }
 

@@ -63,7 +63,10 @@ function grantsFor(origins: readonly OriginConfig[]): ClientConfig['grants'] {
 }
 
 function keyOfOrigin(origin: OriginConfig, scope: ResolveScope): Key | undefined {
-  if (origin.kind === 's3' && origin.credentials.kind === 'static') return origin.credentials
+  if (origin.kind === 's3' && origin.credentials.kind === 'static') {
+    const { accessKeyId, secretAccessKey, sessionToken } = origin.credentials
+    return { accessKeyId, secretAccessKey, sessionToken }
+  }
   if (origin.kind === 's3' && origin.credentials.kind === 'default-chain') {
     const key = keyInEnvironment(scope.env)
     if (key !== undefined) return key

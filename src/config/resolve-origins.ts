@@ -1,6 +1,6 @@
 import { accessSync, constants, statSync } from 'node:fs'
 import { isIP } from 'node:net'
-import type { CredentialsConfig, OriginConfig } from './config.ts'
+import type { CredentialsConfig, LinkConfig, OriginConfig } from './config.ts'
 import { originSchema, type RawConfig, type RawOrigin } from './schema.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -18,6 +18,8 @@ export interface ResolveScope {
 
 export const DEFAULT_ORIGIN_NAME = 'default'
 const DEFAULT_REGION = 'us-east-1'
+/** Bytes per second of a simulated link of which only the latency was given: more than any machine moves. */
+const LINK_BANDWIDTH_UNLIMITED = 1024 ** 4
 
 /** Any of these says that the AWS default chain has something to find. */
 const CHAIN_VARIABLES = [
@@ -85,8 +87,9 @@ function resolveOrigin(item: RawOrigin, context: OriginScope): OriginConfig | un
   if (item.directory !== undefined) {
     const wrong = notADirectory(item.directory)
     if (wrong !== undefined) scope.report(at('directory'), item.directory, wrong)
-    return { ...base, kind: 'directory', path: item.directory }
+    return { ...base, kind: 'directory', path: item.directory, ...linkOf(item) }
   }
+  if (linkOf(item).link !== undefined) scope.report(place, undefined, '`directory` with `linkLatency` and `linkBandwidth`')
   if (item.url === undefined) {
     scope.report(place, undefined, '`url` or `directory`')
     return undefined
@@ -108,6 +111,12 @@ function resolveOrigin(item: RawOrigin, context: OriginScope): OriginConfig | un
     connections: item.connections,
     ca: item.ca,
   }
+}
+
+function linkOf(item: RawOrigin): { link?: LinkConfig } {
+  const { linkLatency, linkBandwidth } = item
+  if (linkLatency === undefined && linkBandwidth === undefined) return {}
+  return { link: { latencyMs: linkLatency ?? 0, bytesPerSecond: linkBandwidth ?? LINK_BANDWIDTH_UNLIMITED } }
 }
 
 function resolveCredentials(item: RawOrigin, { place, raw, scope }: OriginScope): CredentialsConfig {

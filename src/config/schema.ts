@@ -67,6 +67,12 @@ export const originSchema = z.strictObject({
   name: required(name, { doc: 'What the origin is called in logs, metrics and messages. Unique.' }),
   url: maybe(url, { doc: 'An S3 endpoint: scheme, host, port and an optional path prefix. Either this or `directory`.' }),
   directory: maybe(path, { doc: 'A local directory whose sub-directories are the buckets. Either this or `url`.' }),
+  linkLatency: maybe(duration({ min: 0, max: 1 * MINUTE_MS }), {
+    doc: 'For demonstrations and benchmarks: a simulated wide-area link in front of `directory` adds this before every answer.',
+  }),
+  linkBandwidth: maybe(size({ min: 1 * KiB, max: 1 * TiB }), {
+    doc: 'For demonstrations and benchmarks: bytes per second that all answers share on the simulated link in front of `directory`.',
+  }),
   buckets: list(bucketPattern, {
     fallback: ['*'],
     doc: 'The buckets that this origin serves: names, or patterns with `*`. The first origin that matches is asked.',
