@@ -16,3 +16,9 @@ export function formatProblem(problem: Problem): string {
   const from = problem.from === undefined ? '' : ` (${problem.from})`
   return `Cannot use ${problem.key}${value}${from}: wanted ${problem.wanted}`
 }
+
+/** Every problem on its own line, under one that says how many. For standard error, before exit code 2. */
+export function formatProblems(problems: readonly Problem[]): string {
+  const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`
+  return `Cannot start: ${count} in the configuration\n${problems.map((problem) => `  ${formatProblem(problem)}\n`).join('')}`
+}
