@@ -49,6 +49,8 @@ export interface VerifyOptions {
   readonly region?: string | undefined
   /** `s3` unless said otherwise. Only S3 demands `x-amz-content-sha256` and takes UNSIGNED-PAYLOAD for presigned URLs. */
   readonly service?: string | undefined
+  /** For services other than S3, which hash the body itself: its hash, for requests that do not declare it. Default: no body. */
+  readonly undeclaredPayload?: string | undefined
   /** How far the client's clock may be off, either way. */
   readonly skewMs: number
   readonly signingKey: SigningKeyOf
@@ -132,7 +134,7 @@ function headerClaim(request: UnverifiedRequest, authorization: string, options:
     throw new Refusal('InvalidRequest', { message: 'Missing required header for this request: x-amz-content-sha256' })
   }
   if (payload !== undefined) parsePayload(payload)
-  return { ...claim, kind: 'header', amzDate, payload: payload ?? EMPTY_SHA256 }
+  return { ...claim, kind: 'header', amzDate, payload: payload ?? options.undeclaredPayload ?? EMPTY_SHA256 }
 }
 
 /** The time of signing: x-amz-date, or else Date, in ISO 8601 basic form for the string to sign. */
@@ -189,7 +191,8 @@ function presignedClaim(request: UnverifiedRequest, parameters: ReadonlyMap<stri
   checkLifetime({ timeMs, expiresSeconds }, options)
   const declared = singleHeader(request.headers, 'x-amz-content-sha256') ?? parameters.get('x-amz-content-sha256')?.[0]
   if (declared !== undefined) parsePayload(declared)
-  return { ...claim, kind: 'presigned', amzDate, payload: declared ?? (service === 's3' ? UNSIGNED_PAYLOAD : EMPTY_SHA256) }
+  const undeclared = service === 's3' ? UNSIGNED_PAYLOAD : (options.undeclaredPayload ?? EMPTY_SHA256)
+  return { ...claim, kind: 'presigned', amzDate, payload: declared ?? undeclared }
 }
 
 function parseExpires(text: string): number {
