@@ -36,6 +36,8 @@ export class RequestRecord {
   bytesReceived = 0
   /** Requests sent to the origin for this one. */
   originRequests = 0
+  /** The origin's own id of the answer that was passed on. */
+  originRequestId: string | undefined = undefined
   /** Longest wait for an origin's response head, ms. */
   originTtfbMs: number | undefined = undefined
   /** From the head's first byte to the first byte of the response handed to the socket, ms. */

@@ -1,0 +1,34 @@
+import { Refusal } from '../s3/errors.ts'
+import { verifyRequest, type Verified } from '../s3/sigv4/verify.ts'
+import type { Caller } from './clients.ts'
+import type { Gateway } from './gateway.ts'
+import type { S3Request } from './s3-request.ts'
+
+/**
+ * Who sent this request: verified by signature, or anonymous where that is switched on. Comes before any look into the cache.
+ * Throws a Refusal with S3's own code.
+ */
+export function authenticate(request: S3Request, gateway: Gateway): { caller: Caller; verified: Verified | undefined } {
+  const verified = verifyRequest(
+    {
+      method: request.method,
+      rawPath: request.rawPath,
+      rawQuery: request.rawQuery,
+      headers: request.headers,
+      host: request.host,
+    },
+    {
+      lookup: (accessKeyId) => gateway.clients.find(accessKeyId),
+      nowMs: gateway.clock.nowMs(),
+      skewMs: gateway.options.clockSkewMs,
+      signingKey: gateway.signingKeys.of,
+    },
+  )
+  if (verified === 'anonymous') {
+    if (!gateway.options.anonymous) throw new Refusal('AccessDenied')
+    return { caller: { kind: 'anonymous' }, verified: undefined }
+  }
+  const client = gateway.clients.find(verified.accessKeyId)
+  if (client === undefined) throw new Refusal('InvalidAccessKeyId')
+  return { caller: { kind: 'client', client }, verified }
+}

@@ -1,0 +1,39 @@
+import type { Consistency } from '../config/config.ts'
+import type { Exchange } from '../http/exchange.ts'
+import type { Origin } from '../origin/origin.ts'
+import type { Verified } from '../s3/sigv4/verify.ts'
+import type { RequestRecord } from '../signals/record.ts'
+import type { Caller } from './clients.ts'
+import type { Gateway } from './gateway.ts'
+import type { S3Request } from './s3-request.ts'
+
+/** An authenticated, authorised request on its way. */
+export interface RequestContext {
+  readonly gateway: Gateway
+  readonly exchange: Exchange
+  readonly record: RequestRecord
+  readonly request: S3Request
+  readonly caller: Caller
+  /** What the signature said of the payload; undefined for anonymous requests. */
+  readonly verified: Verified | undefined
+  readonly origin: Origin
+}
+
+/** A request for one object that the cache may answer. */
+export interface ReadContext extends RequestContext {
+  readonly bucket: string
+  readonly rawKey: string
+  readonly cacheKey: string
+  readonly mode: Consistency
+}
+
+/** The name of an object in the cache: origins may hold buckets of the same name. NUL stands in no name of origin or bucket. */
+export function cacheKeyOf(context: RequestContext, key: string): string {
+  const bucket = bucketName(context)
+  return `${bucket}\0${context.gateway.epochs.of(bucket)}\0${key}`
+}
+
+/** The name of the request's bucket among all origins. */
+export function bucketName(context: RequestContext): string {
+  return `${context.origin.name}\0${context.request.bucket ?? ''}`
+}

@@ -1,0 +1,41 @@
+import type { Clock } from '../base/clock.ts'
+import type { Cache } from '../cache/cache.ts'
+import type { ClientConfig, Consistency, RuleConfig } from '../config/config.ts'
+import type { Origin } from '../origin/origin.ts'
+import { SigningKeys } from '../s3/sigv4/signing-keys.ts'
+import type { RequestRecord } from '../signals/record.ts'
+import { BucketEpochs } from './bucket-epochs.ts'
+import { Clients } from './clients.ts'
+import type { Gateway } from './gateway.ts'
+import { RequestIds } from './request-ids.ts'
+import { Routes } from './routes.ts'
+import { SingleFlight } from './single-flight.ts'
+
+/** What a gateway is made of: its neighbours, and the parts of the configuration that it obeys. */
+export interface GatewayParts {
+  readonly cache: Cache
+  readonly clock: Clock
+  readonly origins: readonly { readonly buckets: readonly string[]; readonly origin: Origin }[]
+  readonly rules: readonly RuleConfig[]
+  readonly mode: Consistency
+  readonly clients: readonly ClientConfig[]
+  readonly anonymous: boolean
+  readonly domains: readonly string[]
+  readonly clockSkewMs: number
+  readonly settle: (record: RequestRecord) => void
+}
+
+export function createGateway(parts: GatewayParts): Gateway {
+  return {
+    cache: parts.cache,
+    routes: new Routes(parts),
+    clients: new Clients(parts.clients),
+    signingKeys: new SigningKeys(),
+    opening: new SingleFlight(),
+    epochs: new BucketEpochs(),
+    requestIds: new RequestIds(),
+    clock: parts.clock,
+    settle: parts.settle,
+    options: { anonymous: parts.anonymous, domains: parts.domains, clockSkewMs: parts.clockSkewMs },
+  }
+}

@@ -1,0 +1,80 @@
+import type { Consistency } from '../config/config.ts'
+import type { Reason } from '../signals/vocabulary.ts'
+
+/** What is known of an object when a read arrives. */
+export interface Known {
+  readonly etag: string
+  /** Wall clock of the origin's last confirmation, ms. */
+  readonly validatedAtMs: number
+}
+
+/** What the client says about caching in `Cache-Control` (RFC 9111 section 5.2.1). */
+export interface ClientWish {
+  readonly noCache: boolean
+  readonly onlyIfCached: boolean
+  readonly maxAgeMs: number | undefined
+}
+
+/** What to do with a read of an object; the reason is the word that headers, logs and metrics use. */
+export type Decision =
+  | { readonly kind: 'serve'; readonly reason: 'fresh' | 'stale-while-revalidate' }
+  /** Ask the origin first. `staleIfError`: serve what is here where the origin cannot be asked. */
+  | { readonly kind: 'revalidate'; readonly reason: 'expired' | 'strict-mode' | 'client-no-cache'; readonly staleIfError: boolean }
+  | { readonly kind: 'fetch'; readonly reason: 'absent' }
+  | { readonly kind: 'refuse'; readonly reason: 'only-if-cached' }
+
+const FRESH: Decision = { kind: 'serve', reason: 'fresh' }
+
+/**
+ * Decides a read. Pure. `confirmedEtag` is the version that the origin named for this very request: it is current for it in
+ * every mode. RFC 9111 section 4.2 (freshness) and RFC 5861 (stale-while-revalidate, stale-if-error).
+ */
+export function decide(input: {
+  readonly known: Known | undefined
+  readonly confirmedEtag: string | undefined
+  readonly mode: Consistency
+  readonly wish: ClientWish
+  readonly nowMs: number
+}): Decision {
+  const { known, mode, wish } = input
+  if (known === undefined) return wish.onlyIfCached ? { kind: 'refuse', reason: 'only-if-cached' } : { kind: 'fetch', reason: 'absent' }
+  if (known.etag === input.confirmedEtag) return FRESH
+  const ageMs = Math.max(0, input.nowMs - known.validatedAtMs)
+  const staleIfError = mode.kind === 'ttl' && ageMs <= mode.ttlMs + mode.staleIfErrorMs
+  if (wish.noCache || (wish.maxAgeMs !== undefined && ageMs > wish.maxAgeMs)) {
+    return { kind: 'revalidate', reason: 'client-no-cache', staleIfError: false }
+  }
+  switch (mode.kind) {
+    case 'immutable':
+      return FRESH
+    case 'strict':
+      return { kind: 'revalidate', reason: 'strict-mode', staleIfError: false }
+    case 'ttl':
+      if (ageMs < mode.ttlMs) return FRESH
+      if (ageMs < mode.ttlMs + mode.staleWhileRevalidateMs) return { kind: 'serve', reason: 'stale-while-revalidate' }
+      return { kind: 'revalidate', reason: 'expired', staleIfError }
+  }
+}
+
+const NO_WISH: ClientWish = { noCache: false, onlyIfCached: false, maxAgeMs: undefined }
+
+/** Reads a request's Cache-Control; what it does not know has no effect. */
+export function parseClientWish(cacheControl: string | undefined): ClientWish {
+  if (cacheControl === undefined) return NO_WISH
+  let noCache = false
+  let onlyIfCached = false
+  let maxAgeMs: number | undefined
+  for (const part of cacheControl.toLowerCase().split(',')) {
+    const directive = part.trim()
+    if (directive === 'no-cache' || directive === 'no-store') noCache = true
+    else if (directive === 'only-if-cached') onlyIfCached = true
+    else {
+      const age = /^max-age="?(\d{1,10})"?$/.exec(directive)
+      if (age !== null) maxAgeMs = Number(age[1]) * 1000
+    }
+  }
+  return { noCache, onlyIfCached, maxAgeMs }
+}
+
+/** The reasons that decide() can give; the compiler keeps them inside the vocabulary. */
+export type DecisionReason = Extract<Reason, Decision['reason']>

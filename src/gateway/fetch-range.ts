@@ -1,0 +1,51 @@
+import type { ByteSource } from '../base/byte-source.ts'
+import { headerValue } from '../base/header-list.ts'
+import { VersionGone, type FetchRange, type ObjectVersion } from '../cache/api.ts'
+import { OriginFailure } from '../origin/origin.ts'
+import { formatRange, parseContentRange } from '../s3/range.ts'
+import type { ReadContext } from './context.ts'
+import { askForObject, discard } from './origin-call.ts'
+
+/**
+ * How the cache fetches the gaps of a version for this request: every ranged GET carries If-Match, and the answer must be
+ * exactly those bytes of exactly that version, so that no body can mix two of them.
+ */
+export function fetchRangeOf(context: ReadContext): FetchRange {
+  return async (version, start, end, signal) => {
+    const range = formatRange({ start, end })
+    const response = await askForObject(context, 'GET', ['range', range, 'if-match', version.etag], signal)
+    if (response.status === 206 || response.status === 200) {
+      checkVersion(version, headerValue(response.headers, 'etag'), response.body)
+      checkExtent(response.status, headerValue(response.headers, 'content-range'), { version, start, end }, response.body)
+      return response.body
+    }
+    await discard(response.body)
+    if (response.status === 412 || response.status === 404 || response.status === 416) {
+      throw new VersionGone(`Cannot fetch ${range} of version ${version.etag}: the origin answered ${response.status}`)
+    }
+    throw new OriginFailure('unreachable', `Cannot fetch ${range}: the origin answered ${response.status}, wanted 206`)
+  }
+}
+
+function checkVersion(version: ObjectVersion, etag: string | undefined, body: ByteSource): void {
+  if (etag === version.etag) return
+  body.cancel(new Error('another version'))
+  throw new VersionGone(`Cannot fetch version ${version.etag}: the origin answered with ${etag ?? 'no ETag'}`)
+}
+
+function checkExtent(
+  status: number,
+  contentRange: string | undefined,
+  wanted: { readonly version: ObjectVersion; readonly start: number; readonly end: number },
+  body: ByteSource,
+): void {
+  const { version, start, end } = wanted
+  if (status === 200 && start === 0 && end === version.sizeBytes && (body.length === undefined || body.length === end)) return
+  const got = status === 206 ? parseContentRange(contentRange ?? '') : undefined
+  if (got?.range?.start === start && got.range.end === end && got.sizeBytes === version.sizeBytes) return
+  body.cancel(new Error('other bytes than asked for'))
+  throw new OriginFailure(
+    'protocol',
+    `Cannot use answer ${status} with content-range "${contentRange ?? ''}": wanted bytes ${start}-${end - 1}/${version.sizeBytes}`,
+  )
+}

@@ -1,0 +1,131 @@
+import type { ByteSource } from '../base/byte-source.ts'
+import { headerValue, renderHeaders, withoutHeaders, type HeaderList } from '../base/header-list.ts'
+import { ClientGone, type ResponseStream } from '../http/exchange.ts'
+import type { OriginResponse } from '../origin/origin.ts'
+import { forwardedRequestFields, forwardedResponseFields } from '../s3/headers.ts'
+import { splitPresignedQuery } from '../s3/query.ts'
+import type { Outcome, Reason } from '../signals/vocabulary.ts'
+import { answer, answerStream } from './answer.ts'
+import type { RequestContext } from './context.ts'
+import { contentLength } from './open.ts'
+import { clientPayload, type ClientPayload } from './payload.ts'
+import { replyFields } from './reply.ts'
+
+/** How a forwarded request is told in the record, and what must happen around it. */
+export interface Forwarding {
+  readonly outcome: Outcome
+  readonly reason: Reason
+  /** A body to send instead of the client's (it was read before). */
+  readonly payload?: ClientPayload
+  /** Called after the origin's answer has come whole, before the client can know that it is whole; and after a failure. */
+  readonly settled?: () => void
+}
+
+/** Sends the request up, re-signed, and streams the answer back, byte for byte; bodies flow with backpressure both ways. */
+export async function forward(context: RequestContext, forwarding: Forwarding): Promise<void> {
+  const { exchange, record } = context
+  record.outcome = forwarding.outcome
+  record.reason = forwarding.reason
+  const abort = new AbortController()
+  const stopListening = exchange.onGone(() => abort.abort(new ClientGone('client left')))
+  try {
+    const response = await ask(context, forwarding.payload ?? clientPayload(context), abort.signal)
+    await relay(context, response, forwarding.settled)
+  } catch (error) {
+    if (exchange.gone) throw new ClientGone('client left', { cause: error })
+    throw error
+  } finally {
+    stopListening()
+    forwarding.settled?.()
+  }
+}
+
+async function ask(context: RequestContext, sent: ClientPayload, signal: AbortSignal): Promise<OriginResponse> {
+  const { request, record, origin, gateway } = context
+  record.originRequests += 1
+  const askedAtMs = gateway.clock.monotonicMs()
+  const response = await origin.send({
+    method: request.method,
+    bucket: request.bucket,
+    rawKey: request.rawKey,
+    ...signedAfresh(context),
+    payload: sent.payload,
+    body: counted(sent.body, (bytes) => {
+      record.bytesReceived += bytes
+    }),
+    bodyLength: sent.length,
+    signal,
+  })
+  record.originTtfbMs = gateway.clock.monotonicMs() - askedAtMs
+  return response
+}
+
+/** Query and fields without the client's signature. What a presigned URL said in its query is said in fields to the origin. */
+function signedAfresh(context: RequestContext): { rawQuery: string; headers: HeaderList } {
+  const { request, verified } = context
+  const headers = forwardedRequestFields(request.headers)
+  if (verified?.kind !== 'presigned') return { rawQuery: request.rawQuery, headers }
+  const split = splitPresignedQuery(request.rawQuery)
+  return { rawQuery: split.rawQuery, headers: [...headers, ...split.headers] }
+}
+
+/** A body that tells how much of it was read. */
+function counted(body: ByteSource, count: (bytes: number) => void): ByteSource {
+  return {
+    length: body.length,
+    read: async () => {
+      const chunk = await body.read()
+      if (chunk !== undefined) count(chunk.length)
+      return chunk
+    },
+    cancel: (reason) => body.cancel(reason),
+  }
+}
+
+async function relay(context: RequestContext, response: OriginResponse, settled: (() => void) | undefined): Promise<void> {
+  const { record } = context
+  record.originRequestId = headerValue(response.headers, 'x-amz-request-id')
+  const fields =
+    renderHeaders(withoutHeaders(forwardedResponseFields(response.headers), (name) => name === 'x-amz-request-id')) +
+    passedFields(context, response.status)
+  const length = contentLength(response.headers)
+  if (context.request.method === 'HEAD' || response.status === 204 || response.status === 304) {
+    response.body.cancel(new Error('no body to come'))
+    settled?.()
+    answer(context, { status: response.status, fields, length })
+    return
+  }
+  const stream = answerStream(context, { status: response.status, fields, length })
+  const sentBytes = await relayBody(response.body, stream, settled)
+  record.bytesFromOrigin += sentBytes
+  await stream.end()
+}
+
+/**
+ * Copies a body one chunk behind: the last chunk goes out only after `settled` ran, so that whoever has the whole answer to a
+ * write can rely on its effects, also where the origin commits late (CompleteMultipartUpload keeps its 200 open).
+ */
+async function relayBody(body: ByteSource, stream: ResponseStream, settled: (() => void) | undefined): Promise<number> {
+  let total = 0
+  try {
+    let chunk = await body.read()
+    while (chunk !== undefined) {
+      const next = await body.read()
+      if (next === undefined) settled?.()
+      total += chunk.length
+      const full = stream.write(chunk)
+      if (full !== undefined) await full
+      chunk = next
+    }
+  } catch (error) {
+    body.cancel(error instanceof Error ? error : new Error(String(error)))
+    throw error
+  }
+  if (total === 0) settled?.()
+  return total
+}
+
+function passedFields(context: RequestContext, originStatus: number): string {
+  const { record } = context
+  return replyFields(record, { originStatus, requestId: record.originRequestId ?? record.requestId })
+}

@@ -1,0 +1,30 @@
+import type { Clock } from '../base/clock.ts'
+import type { Cache } from '../cache/cache.ts'
+import type { SigningKeys } from '../s3/sigv4/signing-keys.ts'
+import type { RequestRecord } from '../signals/record.ts'
+import type { BucketEpochs } from './bucket-epochs.ts'
+import type { Clients } from './clients.ts'
+import type { Opened } from './open.ts'
+import type { RequestIds } from './request-ids.ts'
+import type { Routes } from './routes.ts'
+import type { SingleFlight } from './single-flight.ts'
+
+/** Everything that the life of a request needs from outside; built once by the composition root. */
+export interface Gateway {
+  readonly cache: Cache
+  readonly routes: Routes
+  readonly clients: Clients
+  readonly signingKeys: SigningKeys
+  /** Metadata questions to origins that are under way: `open`, `head` and `revalidate`, by object. */
+  readonly opening: SingleFlight<Opened>
+  readonly epochs: BucketEpochs
+  readonly requestIds: RequestIds
+  readonly clock: Clock
+  readonly settle: (record: RequestRecord) => void
+  readonly options: {
+    /** Requests without a signature are served. */
+    readonly anonymous: boolean
+    readonly domains: readonly string[]
+    readonly clockSkewMs: number
+  }
+}

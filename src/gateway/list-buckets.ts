@@ -1,0 +1,53 @@
+import { collect, emptySource } from '../base/byte-source.ts'
+import { OriginFailure, type Origin } from '../origin/origin.ts'
+import { readXml, S3_NAMESPACE, writeXml, type XmlElement, type XmlNode } from '../s3/xml.ts'
+import { answer } from './answer.ts'
+import type { RequestContext } from './context.ts'
+import { replyFields } from './reply.ts'
+
+const LIST_BYTES_MAX = 8 * 1024 * 1024
+
+/** ListBuckets over several origins: each bucket is shown by the origin that serves it, as one list in name order. */
+export async function listAllBuckets(context: RequestContext): Promise<void> {
+  const { gateway, record } = context
+  const entries: XmlElement[] = []
+  for (const { origin } of gateway.routes.all) {
+    record.originRequests += 1
+    const buckets = await bucketsOf(origin)
+    entries.push(...buckets.filter((bucket) => gateway.routes.originOf(nameOf(bucket)) === origin))
+  }
+  entries.sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1))
+  const document: XmlNode = ['ListAllMyBucketsResult', [['Buckets', entries.map(copyOf)]]]
+  const body = Buffer.from(writeXml(document, { namespace: S3_NAMESPACE }), 'latin1')
+  record.outcome = 'pass'
+  record.reason = 'uncacheable-operation'
+  answer(context, { status: 200, fields: `Content-Type: application/xml\r\n${replyFields(record, {})}`, length: body.length }, body)
+}
+
+async function bucketsOf(origin: Origin): Promise<readonly XmlElement[]> {
+  const response = await origin.send({
+    method: 'GET',
+    bucket: undefined,
+    rawKey: undefined,
+    rawQuery: '',
+    headers: [],
+    payload: { kind: 'none' },
+    body: emptySource,
+    bodyLength: 0,
+    signal: undefined,
+  })
+  const body = await collect(response.body, LIST_BYTES_MAX)
+  if (response.status !== 200 || body === undefined) {
+    throw new OriginFailure('protocol', `Cannot list the buckets of origin "${origin.name}": it answered ${response.status}, wanted 200`)
+  }
+  const buckets = readXml(body, LIST_BYTES_MAX).children.find((element) => element.name === 'Buckets')
+  return buckets?.children ?? []
+}
+
+function nameOf(bucket: XmlElement): string {
+  return bucket.children.find((element) => element.name === 'Name')?.text ?? ''
+}
+
+function copyOf(element: XmlElement): XmlNode {
+  return [element.name, element.children.length === 0 ? element.text : element.children.map(copyOf)]
+}

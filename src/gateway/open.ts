@@ -1,0 +1,110 @@
+import { collect } from '../base/byte-source.ts'
+import { headerValue, type HeaderList } from '../base/header-list.ts'
+import type { HeadInfo } from '../cache/api.ts'
+import { alignRun } from '../cache/run.ts'
+import { OriginFailure, type OriginResponse } from '../origin/origin.ts'
+import { storableResponse } from '../s3/cacheability.ts'
+import { storedFields } from '../s3/headers.ts'
+import { formatRange, parseContentRange, parseRange, type ByteRange } from '../s3/range.ts'
+import type { ReadContext } from './context.ts'
+import { fetchRangeOf } from './fetch-range.ts'
+import { encodeMeta } from './object-meta.ts'
+import { askForObject, discard } from './origin-call.ts'
+
+/** What the origin said of an object that was not in the cache. */
+export type Opened =
+  | { readonly kind: 'version'; readonly info: HeadInfo; readonly stored: boolean; readonly originStatus: number }
+  /** Some other answer (404, 403, 503 …), small enough to be given to everyone who waits. */
+  | { readonly kind: 'answer'; readonly status: number; readonly headers: HeaderList; readonly body: Uint8Array }
+  /** No strong ETag, no length: only a request of one's own can answer. */
+  | { readonly kind: 'uncacheable' }
+
+const ANSWER_BYTES_MAX = 256 * 1024
+
+/**
+ * Opens an absent object by fetching the first run that the client wants; the answer's own head tells version and size, its
+ * body goes into the cache and from there to everyone who reads.
+ */
+export async function openByGet(context: ReadContext): Promise<Opened> {
+  const { gateway, cacheKey } = context
+  const generation = gateway.cache.generation(cacheKey)
+  const askedAtMs = gateway.clock.nowMs()
+  const response = await askForObject(context, 'GET', ['range', firstRange(context)])
+  if (response.status === 416) {
+    // Nothing at that place: the object is empty or shorter. Its head tells, and the answer follows from it.
+    await discard(response.body)
+    return openByHead(context)
+  }
+  if (response.status !== 200 && response.status !== 206) return otherAnswer(response)
+  const extent = extentOf(response)
+  const verdict = storableResponse(response.status, response.headers)
+  if (extent === undefined || !verdict.storable) {
+    response.body.cancel(new Error('not storable'))
+    return { kind: 'uncacheable' }
+  }
+  const info = headInfo(context, response.headers, verdict, askedAtMs)
+  gateway.cache.adopt({
+    info,
+    start: extent.start,
+    end: extent.end,
+    body: response.body,
+    generation,
+    fetch: fetchRangeOf(context),
+  })
+  return { kind: 'version', info, stored: true, originStatus: response.status }
+}
+
+/** Opens an object by HEAD: where no body is wanted, or a condition may make it unnecessary. */
+export async function openByHead(context: ReadContext): Promise<Opened> {
+  const { gateway, cacheKey } = context
+  const generation = gateway.cache.generation(cacheKey)
+  const askedAtMs = gateway.clock.nowMs()
+  const response = await askForObject(context, 'HEAD', [])
+  if (response.status !== 200) return otherAnswer(response)
+  await discard(response.body)
+  const verdict = storableResponse(200, response.headers)
+  if (!verdict.storable) return { kind: 'uncacheable' }
+  const info = headInfo(context, response.headers, verdict, askedAtMs)
+  const stored = gateway.cache.putHead(info, generation)
+  return { kind: 'version', info, stored, originStatus: 200 }
+}
+
+async function otherAnswer(response: OriginResponse): Promise<Opened> {
+  const body = await collect(response.body, ANSWER_BYTES_MAX)
+  if (body === undefined)
+    throw new OriginFailure('protocol', `Cannot use an answer ${response.status}: its body is longer than ${ANSWER_BYTES_MAX} bytes`)
+  return { kind: 'answer', status: response.status, headers: response.headers, body }
+}
+
+/** The Range of the first request: what the client wants, at most one run, ending on a block. Suffix ranges go up as they are. */
+function firstRange(context: ReadContext): string {
+  const value = headerValue(context.request.headers, 'range')
+  const spec = value === undefined ? undefined : parseRange(value)
+  if (spec === undefined || spec === 'unusual') return formatRange(alignRun(0, undefined))
+  if (spec.kind === 'suffix') return `bytes=-${spec.length}`
+  return formatRange(alignRun(spec.first, spec.kind === 'span' ? spec.last + 1 : undefined))
+}
+
+/** Which bytes an answer carries, from Content-Range or Content-Length. */
+function extentOf(response: OriginResponse): ByteRange | undefined {
+  const length = contentLength(response.headers)
+  if (response.status === 200) return length === undefined ? undefined : { start: 0, end: length }
+  const range = parseContentRange(headerValue(response.headers, 'content-range') ?? '')?.range
+  if (range === undefined || (length !== undefined && length !== range.end - range.start)) return undefined
+  return range
+}
+
+function headInfo(
+  context: ReadContext,
+  headers: HeaderList,
+  version: { readonly etag: string; readonly sizeBytes: number },
+  askedAtMs: number,
+): HeadInfo {
+  const { etag, sizeBytes } = version
+  return { key: context.cacheKey, etag, sizeBytes, meta: encodeMeta(storedFields(headers)), validatedAtMs: askedAtMs }
+}
+
+export function contentLength(headers: HeaderList): number | undefined {
+  const value = headerValue(headers, 'content-length')
+  return value !== undefined && /^\d{1,15}$/.test(value) ? Number(value) : undefined
+}

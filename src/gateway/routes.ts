@@ -1,0 +1,46 @@
+import type { Consistency, RuleConfig } from '../config/config.ts'
+import type { Origin } from '../origin/origin.ts'
+import { compilePattern } from './name-pattern.ts'
+
+/** Where a bucket's objects live. */
+export interface Route {
+  readonly origin: Origin
+  readonly serves: (bucket: string) => boolean
+}
+
+/** Which origin serves a bucket, and how stale a hit on a key may be. Compiled once from the configuration. */
+export class Routes {
+  readonly #routes: readonly Route[]
+  readonly #rules: readonly { matches: (bucket: string) => boolean; prefix: string; mode: Consistency }[]
+  readonly #defaultMode: Consistency
+
+  constructor(options: {
+    origins: readonly { buckets: readonly string[]; origin: Origin }[]
+    rules: readonly RuleConfig[]
+    mode: Consistency
+  }) {
+    this.#routes = options.origins.map(({ buckets, origin }) => {
+      const patterns = buckets.map(compilePattern)
+      return { origin, serves: (bucket) => patterns.some((matches) => matches(bucket)) }
+    })
+    this.#rules = options.rules.map((rule) => ({ matches: compilePattern(rule.bucket), prefix: rule.prefix, mode: rule.mode }))
+    this.#defaultMode = options.mode
+  }
+
+  /** All routes, in the order in which they are asked. */
+  get all(): readonly Route[] {
+    return this.#routes
+  }
+
+  /** The first origin whose patterns match, or undefined: no such bucket here. */
+  originOf(bucket: string): Origin | undefined {
+    for (const route of this.#routes) if (route.serves(bucket)) return route.origin
+    return undefined
+  }
+
+  /** The consistency mode of a key: the first rule that matches, else the default. `key` is the decoded key. */
+  modeOf(bucket: string, key: string): Consistency {
+    for (const rule of this.#rules) if (rule.matches(bucket) && key.startsWith(rule.prefix)) return rule.mode
+    return this.#defaultMode
+  }
+}

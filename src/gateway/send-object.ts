@@ -1,0 +1,201 @@
+import { headerValue, renderHeaders, withoutHeaders } from '../base/header-list.ts'
+import type { CachedHead, HeadInfo, Piece, VersionReader } from '../cache/api.ts'
+import { ClientGone } from '../http/exchange.ts'
+import { Refusal } from '../s3/errors.ts'
+import { responseOverrides } from '../s3/cacheability.ts'
+import { forwardedResponseFields, wantsChecksums } from '../s3/headers.ts'
+import { formatContentRange } from '../s3/range.ts'
+import { answer, answerStream } from './answer.ts'
+import type { ReadContext } from './context.ts'
+import { fetchRangeOf } from './fetch-range.ts'
+import { decodeMeta, type ObjectMeta } from './object-meta.ts'
+import type { Opened } from './open.ts'
+import { replyFields } from './reply.ts'
+import { selectRepresentation, type Selection } from './select.ts'
+
+type BodySelection = Extract<Selection, { kind: 'body' }>
+
+/** A version to be sent, and how it was come by. */
+export interface Serving {
+  /** Pinned where it comes from the cache; released here in every path. */
+  readonly head: HeadInfo | CachedHead
+  readonly generation: number
+  /** This request asked the origin for it itself. */
+  readonly leads: boolean
+  readonly stored: boolean
+  readonly originStatus?: number
+}
+
+/** Applies conditions and range to a version and sends what they select. */
+export async function sendSelected(context: ReadContext, serving: Serving): Promise<void> {
+  const { head } = serving
+  const meta = decodeMeta(head.meta)
+  const selection = selectOrRelease(context, serving, meta)
+  if (selection.kind !== 'body') {
+    release(head)
+    sendWithoutBody(context, selection, head, meta)
+    return
+  }
+  const inline = context.request.method === 'HEAD' ? EMPTY : inlineBytes(head, selection)
+  if (inline !== undefined) {
+    sendInline(context, serving, { selection, meta, bytes: inline })
+    return
+  }
+  release(head)
+  await sendFromReader(context, serving, selection, meta)
+}
+
+const EMPTY = new Uint8Array(0)
+
+function statusOf(selection: BodySelection): number {
+  return selection.partial ? 206 : 200
+}
+
+function release(head: HeadInfo | CachedHead): void {
+  if ('release' in head) head.release()
+}
+
+function selectOrRelease(context: ReadContext, serving: Serving, meta: ObjectMeta): Selection {
+  const { head } = serving
+  const version = { etag: head.etag, lastModified: meta.lastModified, sizeBytes: head.sizeBytes }
+  try {
+    return selectRepresentation(context.request, version, context.gateway.clock.nowMs())
+  } catch (error) {
+    release(head)
+    throw error
+  }
+}
+
+/** The selected bytes where the head holds the whole object; nothing of an empty object is there without asking. */
+function inlineBytes(head: HeadInfo | CachedHead, selection: BodySelection): Uint8Array | undefined {
+  if (selection.start === selection.end) return EMPTY
+  return 'release' in head ? head.body?.subarray(selection.start, selection.end) : undefined
+}
+
+/** One write: head and body together; the record stays pinned until the kernel has them. */
+function sendInline(
+  context: ReadContext,
+  serving: Serving,
+  what: { readonly selection: BodySelection; readonly meta: ObjectMeta; readonly bytes: Uint8Array },
+): void {
+  const { head } = serving
+  const { selection } = what
+  const fields = objectFields(context, serving, selection, what.meta)
+  const answered = { status: statusOf(selection), fields, length: selection.end - selection.start }
+  if (what.bytes.length > 0) countPiece(context, 'memory', what.bytes.length)
+  answer(context, answered, what.bytes.length > 0 ? what.bytes : undefined, () => release(head))
+}
+
+/** Streams a body through the cache's reader; the head goes out with the first piece, so that an early failure can still be answered. */
+async function sendFromReader(context: ReadContext, serving: Serving, selection: BodySelection, meta: ObjectMeta): Promise<void> {
+  const { exchange, gateway } = context
+  const reader = gateway.cache.openReader(serving.head, selection.start, selection.end, {
+    fetch: fetchRangeOf(context),
+    generation: serving.generation,
+    own: serving.leads,
+  })
+  const stopListening = exchange.onGone(() => reader.close())
+  try {
+    const first = reader.nextNow() ?? (await reader.next())
+    if (first === undefined || exchange.gone) {
+      first?.release()
+      throw new ClientGone('client left before the first byte')
+    }
+    rateOutcome(context, serving, first)
+    const fields = objectFields(context, serving, selection, meta)
+    const stream = answerStream(context, { status: statusOf(selection), fields, length: selection.end - selection.start })
+    await pump(context, reader, first, stream)
+    await stream.end()
+  } finally {
+    stopListening()
+    reader.close()
+  }
+}
+
+/** The header is written when the first piece is there, so the outcome is what that piece says; later pieces only add misses. */
+function rateOutcome(context: ReadContext, serving: Serving, first: Piece): void {
+  const { record } = context
+  if (record.outcome === 'stale') return
+  if (first.source === 'origin') {
+    record.outcome = 'miss'
+    if (!serving.leads && record.reason === 'fresh') record.reason = 'body-evicted'
+  } else if (first.source === 'coalesced') record.outcome = 'coalesced'
+}
+
+async function pump(
+  context: ReadContext,
+  reader: VersionReader,
+  first: Piece,
+  stream: { write(bytes: Uint8Array, released?: () => void): Promise<void> | undefined },
+): Promise<void> {
+  for (let piece: Piece | undefined = first; piece !== undefined; piece = reader.nextNow() ?? (await reader.next())) {
+    const current: Piece = piece
+    countPiece(context, current.source, current.bytes.length)
+    const full = stream.write(current.bytes, () => current.release())
+    if (full !== undefined) await full
+  }
+}
+
+function countPiece(context: ReadContext, source: Piece['source'], bytes: number): void {
+  const { record } = context
+  if (source === 'memory') record.bytesFromMemory += bytes
+  else if (source === 'coalesced') record.bytesCoalesced += bytes
+  else {
+    record.bytesFromOrigin += bytes
+    if (record.outcome === 'memory' || record.outcome === 'coalesced' || record.outcome === 'revalidated') record.outcome = 'miss'
+  }
+}
+
+function sendWithoutBody(context: ReadContext, selection: Exclude<Selection, BodySelection>, head: HeadInfo, meta: ObjectMeta): void {
+  const { record } = context
+  switch (selection.kind) {
+    case 'not-modified':
+      record.outcome = 'not-modified'
+      answer(context, { status: 304, fields: meta.fieldLines + replyFields(record, {}), length: undefined })
+      return
+    case 'precondition-failed':
+      throw new Refusal('PreconditionFailed')
+    case 'unsatisfiable':
+      throw new Refusal('InvalidRange', {
+        fields: { RangeRequested: selection.range, ActualObjectSize: String(head.sizeBytes) },
+      })
+  }
+}
+
+/** The field lines of a 200 or 206 for this client. */
+function objectFields(context: ReadContext, serving: Serving, selection: BodySelection, meta: ObjectMeta): string {
+  const { head } = serving
+  let fields = meta.fieldLines
+  const overrides = responseOverrides(context.request.query)
+  if (overrides.length > 0) fields = withOverrides(fields, overrides)
+  if (selection.partial) fields += `Content-Range: ${formatContentRange(selection, head.sizeBytes)}\r\n`
+  else if (meta.checksumLines !== '' && wantsChecksums(context.request.headers, context.request.query)) fields += meta.checksumLines
+  const ageSeconds = Math.max(0, Math.floor((context.gateway.clock.nowMs() - head.validatedAtMs) / 1000))
+  if (serving.originStatus === undefined) return `${fields}Age: ${ageSeconds}\r\n${replyFields(context.record, {})}`
+  return fields + replyFields(context.record, { originStatus: serving.originStatus, stored: serving.stored, collapsed: !serving.leads })
+}
+
+/** Replaces lines by the `response-*` parameters of a signed request (S3 API reference, GetObject). */
+function withOverrides(lines: string, overrides: readonly string[]): string {
+  let kept = lines
+  for (let i = 0; i < overrides.length; i += 2) {
+    const name = `${overrides[i] ?? ''}:`
+    kept = kept
+      .split('\r\n')
+      .filter((line) => !line.toLowerCase().startsWith(name))
+      .join('\r\n')
+  }
+  return kept + renderHeaders(overrides)
+}
+
+/** Gives an origin's answer (404, 403, 503 …) as it is to one of those who waited for it. */
+export function sendAnswer(context: ReadContext, given: Extract<Opened, { kind: 'answer' }>): void {
+  const { record } = context
+  const originId = headerValue(given.headers, 'x-amz-request-id')
+  record.originRequestId = originId
+  const kept = withoutHeaders(forwardedResponseFields(given.headers), (name) => name === 'x-amz-request-id')
+  const requestId = originId ?? record.requestId
+  const fields = renderHeaders(kept) + replyFields(record, { originStatus: given.status, requestId })
+  const isHead = context.request.method === 'HEAD'
+  answer(context, { status: given.status, fields, length: isHead ? undefined : given.body.length }, isHead ? undefined : given.body)
+}
