@@ -1,0 +1,98 @@
+import type { Clock } from '../base/clock.ts'
+import type { Connection } from './connection.ts'
+import type { ExchangeHandler } from './exchange.ts'
+import { FieldNames } from './field-name.ts'
+import type { HttpLimits } from './limits.ts'
+import { RequestParser } from './parser.ts'
+import { REFUSALS, type RefusalReason } from './refusal.ts'
+import { dateLine } from './response-head.ts'
+import { WriteScratch } from './write-scratch.ts'
+
+/** Body and field lines of an error answer that the engine gives by itself. */
+export type RenderError = (status: number, text: string, reason: RefusalReason) => { readonly fields: string; readonly body: Uint8Array }
+
+/** What all connections of a server share. */
+export interface EngineParts {
+  readonly limits: HttpLimits
+  readonly handler: ExchangeHandler
+  readonly clock: Clock
+  readonly renderError: RenderError | undefined
+  readonly onRefused: ((reason: RefusalReason) => void) | undefined
+  readonly onHandlerError: ((error: unknown) => void) | undefined
+}
+
+/** Parsers that wait for the next head; more than were ever needed at once would be waste. */
+const SPARE_PARSERS_MAX = 16
+
+/** The state that all connections of one server share: limits, coarse time, counters, memory for reuse. */
+export class Engine {
+  readonly limits: HttpLimits
+  readonly handler: ExchangeHandler
+  readonly connections = new Set<Connection>()
+  readonly names = new FieldNames()
+  readonly scratch = new WriteScratch()
+  /** Monotonic time of the last sweep: good enough for every timeout, and free to read. */
+  nowMs: number
+  /** The Date field line; as old as the last sweep. */
+  date: string
+  draining = false
+  requestsInFlight = 0
+  requestsTotal = 0
+  refusalsTotal = 0
+  readonly #parts: EngineParts
+  readonly #spareParsers: RequestParser[] = []
+  #dateSecond: number
+
+  constructor(parts: EngineParts) {
+    this.#parts = parts
+    this.limits = parts.limits
+    this.handler = parts.handler
+    this.nowMs = parts.clock.monotonicMs()
+    const wallMs = parts.clock.nowMs()
+    this.#dateSecond = Math.floor(wallMs / 1000)
+    this.date = dateLine(wallMs)
+  }
+
+  /** Moves the coarse time on and lets every connection look at its deadlines. */
+  sweep(): void {
+    const { clock } = this.#parts
+    this.nowMs = clock.monotonicMs()
+    const wallMs = clock.nowMs()
+    const second = Math.floor(wallMs / 1000)
+    if (second !== this.#dateSecond) {
+      this.#dateSecond = second
+      this.date = dateLine(wallMs)
+    }
+    for (const connection of this.connections) connection.sweep(this.nowMs)
+  }
+
+  takeParser(): RequestParser {
+    return this.#spareParsers.pop() ?? new RequestParser(this.limits, this.names)
+  }
+
+  returnParser(parser: RequestParser): void {
+    parser.reset()
+    if (this.#spareParsers.length < SPARE_PARSERS_MAX) this.#spareParsers.push(parser)
+  }
+
+  refused(reason: RefusalReason): void {
+    this.refusalsTotal += 1
+    this.#parts.onRefused?.(reason)
+  }
+
+  /** A handler threw or rejected; the connection is cut. */
+  handlerFailed(error: unknown): void {
+    this.#parts.onHandlerError?.(error)
+  }
+
+  /** The answer to a request that is refused before or instead of its handler; undefined where the reason allows none. */
+  renderRefusal(reason: RefusalReason): { readonly status: number; readonly fields: string; readonly body: Uint8Array } | undefined {
+    const { status, text } = REFUSALS[reason]
+    if (status === undefined) return undefined
+    return { status, ...(this.#parts.renderError ?? renderPlain)(status, text, reason) }
+  }
+}
+
+function renderPlain(_status: number, text: string): { fields: string; body: Uint8Array } {
+  return { fields: 'Content-Type: text/plain; charset=utf-8\r\n', body: Buffer.from(`${text}\n`, 'utf8') }
+}

@@ -1,0 +1,41 @@
+// hot path
+import { STATUS_CODES } from 'node:http'
+import type { ResponseHead } from './exchange.ts'
+
+/** How the end of a response body is told. */
+export interface ResponseFraming {
+  readonly chunked: boolean
+  readonly close: boolean
+  /** HTTP/1.0 clients keep a connection only where told so. */
+  readonly minorVersion: 0 | 1
+}
+
+/** The head of a response as it goes on the wire, latin1. `date` is a whole field line. */
+export function renderHead(head: ResponseHead, date: string, framing: ResponseFraming): string {
+  let text = statusLine(head.status) + date + head.fields
+  if (head.length !== undefined && head.status !== 204) text += `Content-Length: ${head.length}\r\n`
+  else if (framing.chunked) text += 'Transfer-Encoding: chunked\r\n'
+  if (framing.close) text += 'Connection: close\r\n'
+  else if (framing.minorVersion === 0) text += 'Connection: keep-alive\r\n'
+  return `${text}\r\n`
+}
+
+/** True where a response has no body whatever its head says (RFC 9112 section 6.3). */
+export function isBodyless(method: string, status: number): boolean {
+  return method === 'HEAD' || status === 304 || status === 204
+}
+
+/** `Date` as a field line (RFC 9110 section 6.6.1). */
+export function dateLine(nowMs: number): string {
+  return `Date: ${new Date(nowMs).toUTCString()}\r\n`
+}
+
+const STATUS_LINES: readonly (string | undefined)[] = Array.from({ length: 600 }, (_, status) => {
+  const text = STATUS_CODES[status]
+  return text === undefined ? undefined : `HTTP/1.1 ${status} ${text}\r\n`
+})
+
+/** The reason phrase may be empty, the blank before it may not (RFC 9112 section 4). */
+function statusLine(status: number): string {
+  return STATUS_LINES[status] ?? `HTTP/1.1 ${status} \r\n`
+}
