@@ -240,9 +240,9 @@ function parseTrailer(text: string): { readonly trailers: string[]; readonly sig
   const seen = new Set<string>()
   let signature: string | undefined
   for (const line of text.split('\n')) {
-    const field = line.trim()
+    const field = line.endsWith('\r') ? line.slice(0, -1) : line
     if (field === '') continue
-    const match = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):(.*)$/.exec(field)
+    const match = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):([\t\x20-\x7e\x80-\xff]*)$/.exec(field)
     const name = match?.[1]?.toLowerCase()
     // A signature ends the trailer: what came after it would not be covered.
     if (name === undefined || seen.has(name) || signature !== undefined) throw malformedTrailer()
