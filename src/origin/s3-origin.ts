@@ -1,0 +1,136 @@
+import type { LookupFunction } from 'node:net'
+import type { Clock } from '../base/clock.ts'
+import type { OriginConfig } from '../config/config.ts'
+import { encodeAwsChunkedUnsigned } from '../s3/sigv4/chunked-encoder.ts'
+import { signRequest } from '../s3/sigv4/sign.ts'
+import { SigningKeys } from '../s3/sigv4/signing-keys.ts'
+import { createCredentialSource, type CredentialSource } from './credentials.ts'
+import { OriginFailure, type Origin, type OriginRequest, type OriginResponse } from './origin.ts'
+import { RequestBytes } from './s3/request-bytes.ts'
+import { S3Targets } from './s3/s3-target.ts'
+import { UpstreamCall, type UpstreamRequest } from './s3/upstream-call.ts'
+import { payloadHash, upstreamHeaders } from './s3/upstream-headers.ts'
+import { UpstreamPools } from './s3/upstream-pools.ts'
+
+/**
+ * An S3 service over HTTP or HTTPS.
+ *
+ * What it keeps: raw path and query bytes, the order of fields, bodies as they are (nothing is decompressed, no redirect is
+ * followed; a 301 or 307 is an answer like any other). What it adds: Host, the signature, and the framing of the body.
+ *
+ * Sent again, once, is only a GET, HEAD or OPTIONS whose connection was lost before any byte of an answer: what a kept-alive
+ * connection does that the origin closed at that moment. DELETE is not among them: on a versioned bucket each one leaves a marker.
+ *
+ * Gaps: HTTP/1.1 only; no SigV4A, so no multi-region access points; no S3 Express sessions.
+ */
+
+export type S3OriginConfig = Extract<OriginConfig, { kind: 's3' }>
+
+export interface S3OriginParts {
+  readonly clock: Clock
+  /** Resolves host names; the system's resolver where absent. */
+  readonly lookup?: LookupFunction | undefined
+}
+
+/** Requests that may wait for a connection, per connection; beyond that the origin is overloaded and waiting would not help. */
+const WAITING_PER_CONNECTION_MAX = 32
+const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
+
+/** Origin over S3's HTTP API. */
+export class S3Origin implements Origin {
+  readonly name: string
+  readonly #config: S3OriginConfig
+  readonly #clock: Clock
+  readonly #targets: S3Targets
+  readonly #pools: UpstreamPools
+  readonly #credentials: CredentialSource
+  readonly #signingKeys = new SigningKeys()
+  readonly #queue = { waiting: 0 }
+
+  constructor(config: S3OriginConfig, parts: S3OriginParts) {
+    this.name = config.name
+    this.#config = config
+    this.#clock = parts.clock
+    this.#targets = new S3Targets(config)
+    this.#pools = new UpstreamPools({ ...config, lookup: parts.lookup })
+    this.#credentials = createCredentialSource(config.credentials, parts.clock)
+  }
+
+  async send(request: OriginRequest): Promise<OriginResponse> {
+    let call = await this.#dispatch(request)
+    try {
+      return await call.response
+    } catch (failure) {
+      if (call.answered || !mayRepeat(request, failure)) throw failure
+    }
+    call = await this.#dispatch(request)
+    return call.response
+  }
+
+  async close(): Promise<void> {
+    await this.#pools.close()
+  }
+
+  async #dispatch(request: OriginRequest): Promise<UpstreamCall> {
+    const task = `${request.method} from origin "${this.name}"`
+    try {
+      const target = this.#targets.of(request.bucket, request.rawKey)
+      const pool = this.#pools.of(target.base)
+      const unsent = upstreamHeaders(request, target.host)
+      const { body, length } = this.#body(request)
+      const headers = [...unsent, ...(await this.#signature(request, target.rawPath, unsent))]
+      if (body !== undefined && length !== undefined) headers.push('content-length', String(length))
+      const { waiting } = this.#queue
+      if (waiting >= this.#config.connections * WAITING_PER_CONNECTION_MAX) {
+        throw new OriginFailure('unreachable', `Cannot ${task}: ${waiting} requests already wait for a connection`)
+      }
+      const path = request.rawQuery === '' ? target.rawPath : `${target.rawPath}?${request.rawQuery}`
+      const { method, signal } = request
+      const queueTimeoutMs = this.#config.connectTimeoutMs + this.#config.headTimeoutMs
+      const upstream: UpstreamRequest = { method, path, headers, body, signal, queueTimeoutMs, queue: this.#queue, task }
+      return new UpstreamCall(pool, upstream)
+    } catch (cause) {
+      request.body.cancel(cause instanceof Error ? cause : new Error(String(cause)))
+      if (cause instanceof OriginFailure) throw cause
+      const reason = cause instanceof Error ? cause.message : String(cause)
+      throw new OriginFailure('protocol', `Cannot ${task}: ${reason}`, { cause })
+    }
+  }
+
+  #body(request: OriginRequest): { readonly body: RequestBytes | undefined; readonly length: number | undefined } {
+    const { payload, body, bodyLength } = request
+    if (payload.kind === 'trailer') {
+      const options = { decodedLength: bodyLength, trailerNames: payload.names, trailers: payload.fields }
+      const framed = encodeAwsChunkedUnsigned(body, options)
+      return { body: new RequestBytes(framed, framed.length), length: framed.length }
+    }
+    if (payload.kind === 'none' || bodyLength === 0) return { body: undefined, length: 0 }
+    return { body: new RequestBytes(body, bodyLength), length: bodyLength }
+  }
+
+  /** The fields that authenticate a request; to an origin without credentials only the payload's form is told. */
+  async #signature(request: OriginRequest, rawPath: string, headers: readonly string[]): Promise<string[]> {
+    const credentials = await this.#credentials.get()
+    const hash = payloadHash(request.payload)
+    if (credentials === undefined) {
+      const { kind } = request.payload
+      return kind === 'trailer' || kind === 'sha256' ? ['x-amz-content-sha256', hash] : []
+    }
+    return signRequest({
+      method: request.method,
+      rawPath,
+      rawQuery: request.rawQuery,
+      headers,
+      payloadHash: hash,
+      nowMs: this.#clock.nowMs(),
+      credentials,
+      region: this.#config.region,
+      signingKey: this.#signingKeys.of,
+    })
+  }
+}
+
+function mayRepeat(request: OriginRequest, failure: unknown): boolean {
+  const bodiless = request.payload.kind === 'none' || request.bodyLength === 0
+  return failure instanceof OriginFailure && failure.kind === 'reset' && bodiless && IDEMPOTENT.has(request.method)
+}
