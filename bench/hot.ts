@@ -2,9 +2,10 @@
  * `npm run bench:hot`: hot reads of hotbucket beside nginx serving the same files, each server on one core and the load generator on
  * another, in alternating rounds; unsigned and signed. Prints a table and writes bench/results/hot.json.
  */
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { rmSync } from 'node:fs'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { cpus, release } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
 
 import { parseByteSize } from '../src/base/byte-size.ts'
@@ -13,7 +14,7 @@ import { startHotbucket } from './harness/hotbucket.ts'
 import type { LoadGenerator } from './harness/load.ts'
 import { startNginx } from './harness/nginx.ts'
 import { createWorkDirectory, objectCount, writeObjectSet, type ObjectSet } from './harness/objects.ts'
-import { plainRequests, signedHeaders, signedRequests } from './harness/requests.ts'
+import { forgedFields, plainRequests, signedRequests } from './harness/requests.ts'
 import { measure, runRounds, type Contender } from './harness/rounds.ts'
 import type { BenchServer } from './harness/server.ts'
 import { comparisonTable } from './harness/table.ts'
@@ -121,19 +122,13 @@ async function runAll(options: HotOptions, workDirectory: string): Promise<Compa
     const hotbucket = await startHotbucket({ root, workDirectory, memoryMiB: MEMORY_MIB }, options.serverCpu)
     running.push(hotbucket)
     const path = sets[0]?.paths[0]
-    if (path !== undefined) await expectRefusal(hotbucket, path, forged(signedHeaders(path, authority(hotbucket), Date.now())))
+    if (path !== undefined) await expectRefusal(hotbucket, path, forgedFields(path, authority(hotbucket), Date.now()))
     const rows: ComparisonRow[] = []
     for (const set of sets) rows.push(...(await compareSize(set, { nginx, hotbucket, root, workDirectory }, options)))
     return rows
   } finally {
     for (const server of running) await server.stop()
   }
-}
-
-/** The same signature with another last digit. */
-function forged(headers: Readonly<Record<string, string>>): Record<string, string> {
-  const changed = (value: string): string => value.slice(0, -1) + (value.endsWith('0') ? '1' : '0')
-  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, name === 'authorization' ? changed(value) : value]))
 }
 
 async function main(): Promise<number> {
@@ -145,16 +140,15 @@ async function main(): Promise<number> {
   ensureTools([NGINX, WRK, TASKSET], say)
   ensureCores(options.serverCpu, options.loadCpu)
   const workDirectory = await createWorkDirectory(options.sizes.reduce((sum, size) => sum + size * objectCount(size), 0))
-  try {
-    const rows = await runAll(options, workDirectory)
-    const machine = { cpu: cpus()[0]?.model, cores: cpus().length, kernel: release(), node: process.version }
-    await mkdir(join(options.json, '..'), { recursive: true })
-    await writeFile(options.json, `${JSON.stringify({ at: new Date().toISOString(), machine, options, rows }, undefined, 2)}\n`)
-    say(`\n${comparisonTable(rows).join('\n')}\n\nFigures: ${options.json}`)
-    return 0
-  } finally {
-    await rm(workDirectory, { recursive: true, force: true })
-  }
+  // An interrupted run leaves no gigabyte in shared memory; the servers get the terminal's SIGINT themselves.
+  process.once('exit', () => rmSync(workDirectory, { recursive: true, force: true }))
+  process.once('SIGINT', () => process.exit(130))
+  const rows = await runAll(options, workDirectory)
+  const machine = { cpu: cpus()[0]?.model, cores: cpus().length, kernel: release(), node: process.version }
+  await mkdir(dirname(options.json), { recursive: true })
+  await writeFile(options.json, `${JSON.stringify({ at: new Date().toISOString(), machine, options, rows }, undefined, 2)}\n`)
+  say(`\n${comparisonTable(rows).join('\n')}\n\nFigures: ${options.json}`)
+  return 0
 }
 
 try {

@@ -22,7 +22,7 @@ export async function warmUp(server: BenchServer, root: string, set: ObjectSet, 
 }
 
 /** Throws unless the server refuses a request: a server that checks no signatures would win a signed comparison for nothing. */
-export async function expectRefusal(server: BenchServer, path: string, headers: Readonly<Record<string, string>>): Promise<void> {
+export async function expectRefusal(server: BenchServer, path: string, headers: string[]): Promise<void> {
   const { statusCode, body } = await request(`http://${server.host}:${server.port}${path}`, { headers })
   await body.dump()
   if (statusCode !== 403)

@@ -2,6 +2,7 @@ import { Command, CommanderError, Option } from 'commander'
 import type { FlagValues } from '../config/gather.ts'
 import type { OptionKind } from '../config/option.ts'
 import { OPTION_ROWS, type OptionRow } from '../config/option-rows.ts'
+import { DEMO_FLAGS } from './demo/demo-options.ts'
 
 export type CommandName = 'serve' | 'check' | 'demo'
 
@@ -60,11 +61,7 @@ const COMMANDS: readonly CommandSpec[] = [
     doc: 'Run everything on this machine: sample data, a slow origin, the proxy, a load, and a live view.',
     takesFile: false,
     takes: (row) => DEMO_OPTIONS.includes(row.key),
-    own: [
-      { flag: 'for', value: 'DURATION', doc: 'End after this long, with a summary. Otherwise: Ctrl-C.' },
-      { flag: 'latency', value: 'DURATION', doc: 'What the simulated origin adds before every answer.' },
-      { flag: 'bandwidth', value: 'SIZE', doc: 'Bytes per second that the simulated origin gives in all.' },
-    ],
+    own: DEMO_FLAGS,
   },
 ]
 
