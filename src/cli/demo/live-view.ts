@@ -8,6 +8,7 @@ const COLUMN_WIDTH = 12
 const BARS = '▁▂▃▄▅▆▇█'
 const HISTORY_WIDTH_MAX = 60
 const NOTHING = '-'
+const HOURS_PER_MONTH = 730
 
 /** The live view as lines of at most `width` columns; commands to copy are wrapped, everything else is cut. */
 export function renderView(state: ViewState, width: number, paint: Paint = PLAIN): string[] {
@@ -19,17 +20,20 @@ export function renderView(state: ViewState, width: number, paint: Paint = PLAIN
     labelled('', paint.accent(sparkline(state.history, Math.min(HISTORY_WIDTH_MAX, width - LABEL_WIDTH - 2)))),
     labelled('throughput', throughput(state)),
     labelled('saved', savings(state, paint)),
+    labelled('at this rate', hourly(state, paint)),
     '',
     ...latencies(state.outcomes, paint),
     '',
     labelled('memory', memory(state)),
     labelled('origin link', link(state.link)),
     labelled('load', load(state, paint)),
-    ...(state.keys ? [labelled('keys', paint.dim('+ - latency   [ ] bandwidth   p pause load   q quit'))] : []),
+    labelled('metrics', paint.accent(`${state.adminUrl}/metrics`)),
     '',
-    paint.bold('Try it:'),
+    paint.bold('Try it in another terminal:'),
   ]
-  return [...lines.map((line) => cutTo(line, width)), ...tryIt(state).flatMap((command) => wrapCommand(command, width))]
+  const keys = state.keys ? [labelled('keys', paint.dim('+ - latency   [ ] bandwidth   p pause load   q quit'))] : []
+  const cut = (line: string): string => cutTo(line, width)
+  return [...lines.map(cut), ...tryIt(state).flatMap((command) => wrapCommand(command, width)), ...keys.map(cut)]
 }
 
 /** One line for logs and pipes. */
@@ -56,7 +60,10 @@ export function renderSummary(state: ViewState, width: number, paint: Paint = PL
     labelled('reads', `${reads(state, paint)}   ${checked}`),
     ...problem,
     labelled('hit ratio', ratios(state.total, paint)),
-    labelled('bytes', `${formatByteSize(state.total.clientBytes)} to clients   ${formatByteSize(state.total.originBytes)} from the origin`),
+    labelled(
+      'bytes',
+      `${formatByteSize(state.total.clientBytes)} served   ${formatByteSize(state.total.originBytes)} fetched from the origin`,
+    ),
     labelled('saved', savings(state, paint)),
     ...latencies(state.outcomes, paint),
   ].map((line) => cutTo(line, width))
@@ -90,7 +97,7 @@ export function wrapCommand(command: string, width: number): string[] {
 
 function heading(state: ViewState, paint: Paint): string {
   const left = state.leftMs === undefined ? '' : paint.dim(` (${duration(state.leftMs)} left)`)
-  return `${paint.bold('hotbucket demo')}  ${duration(state.elapsedMs)}${left}   S3 ${paint.accent(state.endpoint)}   metrics ${paint.accent(`${state.adminUrl}/metrics`)}`
+  return `${paint.bold('hotbucket demo')}  ${duration(state.elapsedMs)}${left}   S3 at ${paint.accent(state.endpoint)}`
 }
 
 function ratios(figures: TrafficFigures, paint: Paint): string {
@@ -101,13 +108,18 @@ function throughput(state: ViewState): string {
   const seconds = Math.max(state.recentMs, 1) / 1000
   const perSecond = (bytes: number): string => `${formatByteSize(Math.round(bytes / seconds))}/s`
   const { requests, clientBytes, originBytes } = state.recent
-  return `${count(requests / seconds)} requests/s   ${perSecond(clientBytes)} to clients   ${perSecond(originBytes)} from the origin`
+  return `${count(requests / seconds)} requests/s   ${perSecond(clientBytes)} served   ${perSecond(originBytes)} fetched`
 }
 
 function savings(state: ViewState, paint: Paint): string {
   const share = state.directDollars === 0 ? undefined : state.savedDollars / state.directDollars
-  const hourly = `${dollars(state.savedDollarsPerHour)} an hour at this rate`
-  return `${formatByteSize(state.savedBytes)}   ${paint.good(dollars(state.savedDollars))} of ${dollars(state.directDollars)} without hotbucket (${percent(share)})   ${hourly}`
+  return `${formatByteSize(state.savedBytes)}   ${paint.good(dollars(state.savedDollars))} of ${dollars(state.directDollars)} without hotbucket (${percent(share)})`
+}
+
+/** Rates are what people compare with a bill. */
+function hourly(state: ViewState, paint: Paint): string {
+  const perHour = state.savedDollarsPerHour
+  return `${paint.good(dollars(perHour))} an hour, ${paint.good(dollars(perHour * HOURS_PER_MONTH))} a month`
 }
 
 function latencies(outcomes: readonly OutcomeFigures[], paint: Paint): string[] {
@@ -164,7 +176,8 @@ function count(value: number): string {
 
 /** More digits for less money: a demo saves cents. */
 function dollars(amount: number): string {
-  return `$${amount.toFixed(amount < 10 ? 4 : 2)}`
+  const digits = amount < 10 ? 4 : 2
+  return `$${amount.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits })}`
 }
 
 function milliseconds(value: number | undefined): string {
