@@ -101,7 +101,7 @@ const REFINEMENTS: Partial<Record<Operation, (request: ShapedRequest) => Operati
   ListBuckets: ({ query }) => (queryValue(query, 'x-id') === 'ListDirectoryBuckets' ? 'ListDirectoryBuckets' : 'ListBuckets'),
 }
 
-/** Parameter names without those that only authenticate or label; undefined where one occurs twice or must not be in a query. */
+/** Parameter names without those that only authenticate or label; undefined where one is empty, occurs twice or must not be in a query. */
 function significantNames(query: Query, method: string): string[] | undefined {
   const names: string[] = []
   for (const { name } of query) {
@@ -111,7 +111,7 @@ function significantNames(query: Query, method: string): string[] | undefined {
       if (!isHarmlessField(lower, method)) return undefined
       continue
     }
-    if (names.includes(name)) return undefined
+    if (name === '' || names.includes(name)) return undefined
     names.push(name)
     if (names.length > MAX_SIGNIFICANT_NAMES) return undefined
   }
