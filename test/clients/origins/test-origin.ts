@@ -1,0 +1,22 @@
+import type { Credentials } from '../sign.ts'
+
+/** A real S3 server that the tests run against. */
+export interface TestOrigin {
+  /** For people: product and version. */
+  readonly name: string
+  readonly endpoint: string
+  readonly credentials: Credentials
+  /** The local TCP port, where the server is ours; undefined for one that was given. */
+  readonly port: number | undefined
+  stop(): Promise<void>
+}
+
+export const ORIGIN_NAMES = ['rgw', 'moto', 'endpoint'] as const
+export type OriginName = (typeof ORIGIN_NAMES)[number]
+
+/** Good for a throw-away server on 127.0.0.1 only; the signs in the secret are those that signers get wrong. */
+export const TEST_CREDENTIALS: Credentials = {
+  accessKeyId: 'HOTBUCKETTESTORIGIN0',
+  secretAccessKey: 'hotbucket+test/origin=secret',
+  region: 'us-east-1',
+}
