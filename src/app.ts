@@ -1,8 +1,11 @@
 import { Worker } from 'node:worker_threads'
 import { startAdmin, type AdminServer } from './admin/admin.ts'
+import { systemClock } from './base/clock.ts'
 import type { Config, HostPort, LinkConfig } from './config/config.ts'
 import type { WorkerOrder, WorkerReport, WorkerStart } from './worker-protocol.ts'
+import { RegistryWriter } from './signals/registry-writer.ts'
 import { allocateRegistry, renderMetrics } from './signals/registry.ts'
+import { SystemSampler } from './signals/system-sampler.ts'
 import { VERSION } from './version.ts'
 
 /** A hotbucket that serves. */
@@ -26,6 +29,11 @@ export interface RunningServer {
 export async function startServer(config: Config): Promise<RunningServer> {
   const worker = new DataWorker(config)
   const listen = await worker.listening
+  const own = allocateRegistry()
+  const writer = new RegistryWriter(own, 'main')
+  const ready = writer.gauge('ready', {})
+  const sampler = new SystemSampler({ writer, clock: systemClock, scope: 'process' })
+  const metrics = [own, worker.metrics]
   let admin: AdminServer
   let draining = false
   try {
@@ -34,7 +42,7 @@ export async function startServer(config: Config): Promise<RunningServer> {
       port: config.admin.port,
       token: config.adminToken,
       version: VERSION,
-      renderMetrics: () => renderMetrics([worker.metrics]),
+      renderMetrics: () => renderMetrics(metrics, { version: VERSION }),
       readiness: () => ({ ready: !draining, reasons: draining ? ['draining: the process was told to stop'] : [] }),
       profile: async (what, seconds) => worker.profile(what, seconds),
     })
@@ -42,15 +50,19 @@ export async function startServer(config: Config): Promise<RunningServer> {
     await worker.terminate()
     throw error
   }
+  sampler.start()
+  ready.set(1)
   return {
     listen,
     admin: { host: admin.host, port: admin.port },
-    metrics: [worker.metrics],
+    metrics,
     died: worker.died,
     setLink: (origin, link) => worker.order({ kind: 'set-link', origin, link }),
     close: async () => {
       draining = true
+      ready.set(0)
       await worker.drain()
+      sampler.close()
       await admin.close()
     },
   }
@@ -69,8 +81,9 @@ class DataWorker {
 
   constructor(config: Config) {
     this.metrics = allocateRegistry()
-    const start: WorkerStart = { config, metrics: this.metrics }
-    this.#thread = new Worker(new URL('./worker.ts', import.meta.url), { workerData: start, name: 'data-0' })
+    const name = 'data-0'
+    const start: WorkerStart = { config, name, metrics: this.metrics }
+    this.#thread = new Worker(new URL('./worker.ts', import.meta.url), { workerData: start, name })
     const listening = Promise.withResolvers<HostPort>()
     const died = Promise.withResolvers<Error>()
     const exited = Promise.withResolvers<void>()

@@ -3,6 +3,8 @@ import type { Config, HostPort, LinkConfig } from './config/config.ts'
 /** What a data worker is started with. */
 export interface WorkerStart {
   readonly config: Config
+  /** Names the thread in logs and metrics. */
+  readonly name: string
   /** Metrics of this worker; written by it alone, read by the supervisor. */
   readonly metrics: SharedArrayBuffer
 }

@@ -114,3 +114,14 @@ export interface PricesConfig {
   readonly egressPerGiB: number
   readonly getPerThousand: number
 }
+
+/** Every secret in a configuration: what may never stand in a log. */
+export function secretsOf(config: Config): string[] {
+  const secrets: (string | undefined)[] = [config.adminToken]
+  for (const client of config.clients) secrets.push(client.secretAccessKey, client.sessionToken)
+  for (const origin of config.origins) {
+    if (origin.kind === 's3' && origin.credentials.kind === 'static')
+      secrets.push(origin.credentials.secretAccessKey, origin.credentials.sessionToken)
+  }
+  return secrets.filter((secret) => secret !== undefined)
+}

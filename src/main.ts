@@ -1,0 +1,67 @@
+#!/usr/bin/env node
+import { startServer } from './app.ts'
+import { systemClock } from './base/clock.ts'
+import { parseArgs, type ParsedArgs } from './cli/args.ts'
+import { check } from './cli/check.ts'
+import { demo } from './cli/demo/command.ts'
+import { serve } from './cli/serve.ts'
+import type { LoadInput } from './config/load.ts'
+import { machineMemoryBytes } from './config/machine-memory.ts'
+import { VERSION } from './version.ts'
+
+/** Reads the command line and runs one command. Exit codes: 0 done, 1 it failed while running, 2 the command line or configuration is wrong. */
+async function main(argv: readonly string[]): Promise<number> {
+  const parsed = parseArgs(argv, VERSION)
+  switch (parsed.kind) {
+    case 'print':
+      process.stdout.write(parsed.text)
+      return 0
+    case 'usage':
+      process.stderr.write(parsed.text)
+      return 2
+    case 'run':
+      return await run(parsed)
+  }
+}
+
+async function run(parsed: Extract<ParsedArgs, { kind: 'run' }>): Promise<number> {
+  const directory = process.cwd()
+  const input: LoadInput = { file: parsed.file, flags: parsed.flags, env: process.env, directory, machineMemoryBytes: machineMemoryBytes() }
+  const stop = stopSignal()
+  switch (parsed.command) {
+    case 'check': {
+      const result = check(input)
+      process.stdout.write(result.stdout)
+      process.stderr.write(result.stderr)
+      return result.exitCode
+    }
+    case 'serve':
+      return await serve(input, { start: startServer, stop, stderr: process.stderr })
+    case 'demo':
+      return await demo(
+        { own: parsed.own, flags: parsed.flags, directory, machineMemoryBytes: input.machineMemoryBytes },
+        {
+          start: startServer,
+          around: { output: process.stdout, input: process.stdin, noColor: process.env['NO_COLOR'], stop, clock: systemClock },
+        },
+        process.stderr,
+      )
+  }
+}
+
+/** Fires at the first SIGTERM or SIGINT; a second one ends the process at once. */
+function stopSignal(): AbortSignal {
+  const controller = new AbortController()
+  for (const name of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(name, () => {
+      if (controller.signal.aborted) process.exit(1)
+      controller.abort(new Error(name))
+    })
+  }
+  return controller.signal
+}
+
+process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => {
+  process.stderr.write(`hotbucket: ${error instanceof Error ? error.message : String(error)}\n`)
+  return 1
+})
