@@ -34,7 +34,7 @@ export async function startNginx(paths: NginxPaths, cpu: number): Promise<BenchS
  * One worker; sendfile with whole packets; descriptors and metadata of all files cached; no log; connections that never have to be
  * opened anew. What is left out (aio, directio, multi_accept) does not matter or hurts for files in memory.
  */
-export function nginxConfig(paths: NginxPaths, port: number): string {
+function nginxConfig(paths: NginxPaths, port: number): string {
   const own = (name: string): string => join(paths.workDirectory, name)
   // Started by root, nginx would hand its worker to a user who may not read the directory.
   const user = process.getuid?.() === 0 ? 'user root;\n' : ''

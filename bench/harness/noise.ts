@@ -19,8 +19,8 @@ export interface RoundCpu {
 }
 
 /** The kernel's per-core counters are sampled at its tick, so a share of two or three per cent is within their error. */
-export const FOREIGN_SHARE_MAX = 0.05
-export const STEAL_SHARE_MAX = 0.01
+const FOREIGN_SHARE_MAX = 0.05
+const STEAL_SHARE_MAX = 0.01
 
 /** How noisy the machine was during a round. */
 export function noiseOf(round: RoundCpu): Noise {

@@ -14,7 +14,7 @@ export interface ObjectSet {
   readonly paths: readonly string[]
 }
 
-export const BENCH_BUCKET = 'bench'
+const BENCH_BUCKET = 'bench'
 
 /** All objects of one size together; enough objects that one of them does not stay in a core's cache by itself. */
 const SET_BYTES_MAX = 64 * 1024 ** 2

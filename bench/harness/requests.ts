@@ -14,7 +14,7 @@ export function signedRequests(paths: readonly string[], host: string, nowMs: nu
 }
 
 /** The fields of a signed GET, `host` first. */
-export function signedFields(path: string, host: string, nowMs: number): string[] {
+function signedFields(path: string, host: string, nowMs: number): string[] {
   const headers = ['host', host]
   const signing = { method: 'GET', rawPath: path, rawQuery: '', nowMs, credentials: BENCH_CREDENTIALS, region: BENCH_REGION }
   return [...headers, ...signRequest({ ...signing, headers, payloadHash: EMPTY_SHA256 })]

@@ -7,14 +7,13 @@ import type { ObjectSet } from './objects.ts'
 import type { BenchServer } from './server.ts'
 
 /**
- * Reads every object through the server and compares it with its file, then reads it again: a benchmark of wrong bytes is worth
- * nothing. Throws at the first difference. `hitWord`: what the second answer's Cache-Status must contain; undefined: not looked at.
+ * Reads every object through the server and compares it with its file, then all of them again: a benchmark of wrong bytes is worth
+ * nothing. Throws at the first difference. `hitWord`: what the second answers' Cache-Status must contain; undefined: not looked at.
  */
 export async function warmUp(server: BenchServer, root: string, set: ObjectSet, hitWord: string | undefined): Promise<void> {
+  for (const path of set.paths) await readAndCompare(server, root, path)
   for (const path of set.paths) {
-    const wanted = await readFile(join(root, path))
-    await expectBytes(server, path, wanted)
-    const cacheStatus = await expectBytes(server, path, wanted)
+    const cacheStatus = await readAndCompare(server, root, path)
     if (hitWord !== undefined && !cacheStatus.includes(hitWord)) {
       throw new Error(`Cannot measure hits of ${server.name}: a second read of "${path}" answered Cache-Status "${cacheStatus}"`)
     }
@@ -29,12 +28,14 @@ export async function expectRefusal(server: BenchServer, path: string, headers: 
     throw new Error(`Cannot measure signed reads of ${server.name}: a wrong signature was answered with ${statusCode}`)
 }
 
-async function expectBytes(server: BenchServer, path: string, wanted: Buffer): Promise<string> {
+/** Gives the answer's Cache-Status, empty where there is none. */
+async function readAndCompare(server: BenchServer, root: string, path: string): Promise<string> {
+  const wanted = await readFile(join(root, path))
   const { statusCode, headers, body } = await request(`http://${server.host}:${server.port}${path}`)
   const bytes = Buffer.from(await body.arrayBuffer())
   if (statusCode !== 200 || !bytes.equals(wanted)) {
     throw new Error(
-      `Cannot measure ${server.name}: "${path}" was answered with ${statusCode} and ${bytes.length} bytes, not the file's ${wanted.length}`,
+      `Cannot measure ${server.name}: "${path}" gave ${statusCode} and ${bytes.length} bytes, not the file's ${wanted.length}`,
     )
   }
   return String(headers['cache-status'] ?? '')

@@ -2,7 +2,7 @@ import { Command, CommanderError, Option } from 'commander'
 import type { FlagValues } from '../config/gather.ts'
 import type { OptionKind } from '../config/option.ts'
 import { OPTION_ROWS, type OptionRow } from '../config/option-rows.ts'
-import { DEMO_FLAGS } from './demo/demo-options.ts'
+import { DEMO_FLAGS, DEMO_LISTEN } from './demo/demo-options.ts'
 
 export type CommandName = 'serve' | 'check' | 'demo'
 
@@ -35,6 +35,8 @@ interface CommandSpec {
   readonly doc: string
   readonly takesFile: boolean
   readonly takes: (row: OptionRow) => boolean
+  /** Defaults of this command that are not those of the configuration, by key. */
+  readonly defaults?: Readonly<Record<string, string>>
   readonly own: readonly OwnOption[]
 }
 
@@ -61,6 +63,7 @@ const COMMANDS: readonly CommandSpec[] = [
     doc: 'Run everything on this machine: sample data, a slow origin, the proxy, a load, and a live view.',
     takesFile: false,
     takes: (row) => DEMO_OPTIONS.includes(row.key),
+    defaults: { listen: DEMO_LISTEN },
     own: DEMO_FLAGS,
   },
 ]
@@ -122,7 +125,10 @@ type Given = Omit<Extract<ParsedArgs, { kind: 'run' }>, 'kind' | 'command'>
 function addOptions(command: Command, spec: CommandSpec): () => Given {
   const file = new Option('--config <FILE>', 'YAML file with the configuration. Environment: HOTBUCKET_CONFIG.')
   if (spec.takesFile) command.addOption(file)
-  const rows = OPTION_ROWS.filter((row) => row.flag !== undefined && spec.takes(row)).map((row) => ({ row, option: optionOf(row) }))
+  const rows = OPTION_ROWS.filter((row) => row.flag !== undefined && spec.takes(row)).map((row) => ({
+    row,
+    option: optionOf(row, spec.defaults?.[row.key] ?? row.fallback),
+  }))
   for (const { option } of rows) command.addOption(option)
   const own = spec.own.map(({ flag, value, doc }) => ({
     flag,
@@ -150,9 +156,9 @@ function given<T>(entries: readonly (readonly [string, unknown])[]): Readonly<Re
   return Object.fromEntries(entries.filter(([, value]) => value !== undefined)) as Record<string, T>
 }
 
-function optionOf(row: OptionRow): Option {
+function optionOf(row: OptionRow, fallback: string | undefined): Option {
   const value = row.flagSets === undefined ? ` <${PLACEHOLDERS[row.kind]}>` : ''
-  const defaults = row.fallback === undefined || row.flagSets !== undefined ? '' : ` Default: ${row.fallback}.`
+  const defaults = fallback === undefined || row.flagSets !== undefined ? '' : ` Default: ${fallback}.`
   const doc = row.flagSets === false ? `Do without: ${row.doc}` : row.doc
   const option = new Option(
     `--${row.flag ?? row.key}${value}`,

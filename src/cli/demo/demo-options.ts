@@ -57,12 +57,13 @@ export const DEMO_FLAGS: readonly DemoFlag[] = [
   { flag: 'seed', value: 'N', doc: `Makes other sample data and another order of reads. Default: ${SAMPLE_SEED_DEFAULT}.` },
 ]
 
+/** Where the demo listens if nobody says otherwise: its key is known to everybody, so loopback alone. */
+export const DEMO_LISTEN = '127.0.0.1:9000'
 /** The name of the origin in the demo's configuration. */
 export const DEMO_ORIGIN = 'sample-data'
 /** A bucket that whoever tries the demo may write to; the sample buckets are read-only, or the load would find changed bytes. */
-export const SCRATCH_BUCKET = 'scratch'
+const SCRATCH_BUCKET = 'scratch'
 
-const LISTEN_DEFAULT = '127.0.0.1:9000'
 const LATENCY_MS_DEFAULT = 40
 const LATENCY_MS_MAX = 10_000
 const BYTES_PER_SECOND_DEFAULT = 50e6
@@ -146,7 +147,7 @@ function within(value: number | undefined, min: number, max: number): { readonly
  */
 function baseConfig(given: DemoArguments): ReturnType<typeof loadConfig> {
   const { directory, machineMemoryBytes } = given
-  const flags = { listen: LISTEN_DEFAULT, ...given.flags, origin: directory, anonymous: true }
+  const flags = { listen: DEMO_LISTEN, ...given.flags, origin: directory, anonymous: true }
   return loadConfig({ file: undefined, flags, env: {}, directory, machineMemoryBytes })
 }
 
