@@ -1,6 +1,6 @@
 // hot path
 import { BYTE_CLASS, COLON, CR, HT, LF, LOWER_TOKEN, SP, VALUE } from './byte-class.ts'
-import { type FieldNames, hashStep } from './field-name.ts'
+import { type FieldNames, hashStep, TRANSFER_ENCODING } from './field-name.ts'
 import type { RefusalReason } from './refusal.ts'
 
 /** Takes the fields that the engine itself must understand; a reason refuses the message. */
@@ -70,7 +70,9 @@ export class FieldSection {
       const name = names.resolve(bytes, base + (marks[mark + 1] ?? 0), base + (marks[mark + 2] ?? 0), marks[mark] ?? 0)
       const value = text.substring(marks[mark + 3] ?? 0, marks[mark + 4])
       headers.push(name, value)
-      if (names.framingField !== 0) this.refusal ??= framing.note(names.framingField, value)
+      if (names.framingField === 0) continue
+      this.refusal ??= framing.note(names.framingField, value)
+      if (names.framingField === TRANSFER_ENCODING && tabFollows(text, marks[mark + 4] ?? 0)) this.refusal ??= 'bad-transfer-encoding'
     }
     return headers
   }
@@ -144,4 +146,9 @@ export class FieldSection {
 
 function isBlank(byte: number | undefined): boolean {
   return byte === SP || byte === HT
+}
+
+/** Legal white space (RFC 9110 section 5.6.3), but not every recipient takes a TAB after a Transfer-Encoding for white space. */
+function tabFollows(text: string, valueEnd: number): boolean {
+  return text.substring(valueEnd, text.indexOf('\r', valueEnd)).includes('\t')
 }
