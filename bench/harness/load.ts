@@ -1,44 +1,11 @@
 import { execFile } from 'node:child_process'
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 
+import type { LoadPlan, LoadResult } from './load-plan.ts'
 import { processCpu } from './proc-stat.ts'
 import { parseWrkOutput, wrkScript } from './wrk.ts'
-
-/** A closed loop of GETs: every connection asks for the next object as soon as it has the last one. */
-export interface LoadPlan {
-  readonly generator: LoadGenerator
-  readonly host: string
-  readonly port: number
-  /** Whole requests as they go on the wire; each connection walks through them in turn. */
-  readonly requests: readonly string[]
-  /** What every response body must measure. */
-  readonly bodyBytes: number
-  readonly connections: number
-  readonly seconds: number
-  /** The core that the generator is bound to. */
-  readonly cpu: number
-  /** Directory for the script that tells the generator what to do. */
-  readonly workDirectory: string
-}
-
-/**
- * `wrk` for responses up to a MiB. It reads 8 KiB at a time, so for larger bodies it uses up its core long before nginx does; those
- * are read by `bulk-reader`, which takes 256 KiB at a time (and costs more per request, so it would be the limit for small ones).
- */
-export type LoadGenerator = 'wrk' | 'bulk-reader'
-
-/** What one run of a load generator counted. */
-export interface LoadResult {
-  readonly requests: number
-  readonly seconds: number
-  /** All bytes received, heads included. */
-  readonly bytes: number
-  /** Connections that failed or broke, answers that were no 200 or of the wrong length, timeouts. */
-  readonly errors: number
-  readonly p50Us: number
-  readonly p99Us: number
-}
 
 /** A result and the CPU time that it cost the generator, seconds. */
 export interface MeasuredLoad extends LoadResult {
@@ -63,7 +30,7 @@ export async function runLoad(plan: LoadPlan): Promise<MeasuredLoad> {
 }
 
 function commandOf(plan: LoadPlan, scriptPath: string): string[] {
-  if (plan.generator === 'bulk-reader') return [process.execPath, join(import.meta.dirname, 'bulk-reader.ts'), scriptPath]
+  if (plan.generator === 'bulk-reader') return [process.execPath, fileURLToPath(new URL('./bulk-reader.ts', import.meta.url)), scriptPath]
   const url = `http://${plan.host}:${plan.port}/`
   return ['wrk', '--threads', '1', '--connections', `${plan.connections}`, '--duration', `${plan.seconds}s`, '--script', scriptPath, url]
 }

@@ -1,6 +1,7 @@
 import { cpus } from 'node:os'
 
-import { runLoad, type LoadPlan, type MeasuredLoad } from './load.ts'
+import type { LoadPlan } from './load-plan.ts'
+import { runLoad, type MeasuredLoad } from './load.ts'
 import { noiseOf, voidReason } from './noise.ts'
 import { cpuSecondsOf, machineCpu, processCpu } from './proc-stat.ts'
 import type { BenchServer } from './server.ts'

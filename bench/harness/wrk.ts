@@ -1,4 +1,4 @@
-import type { LoadResult } from './load.ts'
+import type { LoadResult } from './load-plan.ts'
 
 const RESULT_MARK = 'hotbucket-load '
 
