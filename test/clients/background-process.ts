@@ -11,6 +11,12 @@ interface BackgroundOptions {
 }
 
 const TAIL_LINES = 40
+const running = new Set<ChildProcess>()
+
+/** For an interrupted run: ends at once what was started here and still runs. */
+export function killBackgroundProcesses(): void {
+  for (const child of running) child.kill('SIGKILL')
+}
 const POLL_MS = 50
 
 /** A server that runs while the tests do, with its output in a file, and that is stopped by its own process id. */
@@ -27,6 +33,7 @@ export class BackgroundProcess {
     this.logFile = options.logFile
     const log = createWriteStream(options.logFile)
     this.#child = spawn(program, args, { env: options.env, cwd: options.cwd, stdio: ['ignore', 'pipe', 'pipe'] })
+    running.add(this.#child)
     this.#child.stdout?.pipe(log, { end: false })
     this.#child.stderr?.pipe(log, { end: false })
     const { promise, resolve } = Promise.withResolvers<void>()
@@ -35,7 +42,10 @@ export class BackgroundProcess {
       this.#spawnError = error.message
       resolve()
     })
-    this.#child.once('close', () => log.end(resolve))
+    this.#child.once('close', () => {
+      running.delete(this.#child)
+      log.end(resolve)
+    })
   }
 
   get running(): boolean {

@@ -8,6 +8,7 @@ import { curl } from './adapters/curl.ts'
 import { libraryClients } from './adapters/libraries.ts'
 import { rclone } from './adapters/rclone.ts'
 import { s3cmd } from './adapters/s3cmd.ts'
+import { killBackgroundProcesses } from './background-process.ts'
 import type { Client } from './client.ts'
 import { Installer } from './install.ts'
 import { startOrigin } from './origins/start-origin.ts'
@@ -150,8 +151,9 @@ async function main(): Promise<number> {
   const startedMs = Date.now()
   let origin: TestOrigin | undefined
   const interrupted = (): void => {
-    say('interrupted: stopping the origin')
-    void (origin?.stop() ?? Promise.resolve()).finally(() => process.exit(130))
+    say('interrupted: stopping what was started')
+    killBackgroundProcesses()
+    void Promise.allSettled([origin?.stop(), rm(runDirectory, { recursive: true, force: true })]).finally(() => process.exit(130))
   }
   process.once('SIGINT', interrupted).once('SIGTERM', interrupted)
   try {

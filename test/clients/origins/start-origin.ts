@@ -22,11 +22,14 @@ interface OriginOptions {
 export async function startOrigin(name: OriginName | undefined, options: OriginOptions): Promise<TestOrigin> {
   if (name === 'endpoint') return givenEndpoint()
   if (name === 'moto') return startMoto(options)
-  const obstacle = rgwObstacle()
-  if (obstacle === undefined) return startRgw(options)
-  if (name === 'rgw') throw new Error(`Cannot start origin "rgw": ${obstacle}`)
-  options.say(`origin: moto instead of Ceph RGW (${obstacle}); moto checks no signatures, so neither does this run`)
-  return startMoto(options)
+  if (name === 'rgw') return startRgw(options)
+  try {
+    return await startRgw(options)
+  } catch (error) {
+    options.say(error instanceof Error ? error.message : String(error))
+    options.say('origin: moto instead of Ceph RGW; moto checks no signatures, so neither does this run')
+    return startMoto(options)
+  }
 }
 
 function rgwObstacle(): string | undefined {
@@ -35,6 +38,8 @@ function rgwObstacle(): string | undefined {
 }
 
 async function startRgw(options: OriginOptions): Promise<TestOrigin> {
+  const obstacle = rgwObstacle()
+  if (obstacle !== undefined) throw new Error(`Cannot start origin "rgw": ${obstacle}`)
   const directory = join(options.stateDirectory, 'rgw')
   const release = await lock(join(options.stateDirectory, 'rgw.lock'))
   const env = cleanEnvironment(options.runDirectory, {
