@@ -5,7 +5,7 @@
 #
 #   rgw.sh up   DIR PORT MON_PORT   builds DIR/root once (about a minute, 0.8 GB), then starts an empty store (about 15 s)
 #   rgw.sh down DIR                 stops the store that `up` started; the chroot stays for the next time
-#   rgw.sh wipe DIR                 stops, unmounts and deletes the chroot
+#   rgw.sh wipe DIR                 stops the store and deletes the chroot
 #
 # `up` prints ready=1 and version=... on stdout; progress goes to stderr. HOTBUCKET_TEST_DEBIAN_MIRROR overrides apt's own mirrors.
 # The one user has the access key and secret key of RGW_ACCESS_KEY and RGW_SECRET_KEY.
@@ -89,13 +89,14 @@ down() {
     if daemon_pid "$name" >/dev/null; then kill -KILL "$pid" || true; fi
     for ((waited = 0; waited < 50; waited++)); do daemon_pid "$name" >/dev/null || break; sleep 0.1; done
   done
+  # Whoever deletes the cache directory by hand must not find the machine's /proc in it.
+  if mountpoint -q "$ROOT/proc"; then umount "$ROOT/proc"; fi
   rm -rf -- "${ROOT:?}$STORE"
 }
 
 wipe() {
   [ -d "$ROOT" ] || return 0
   down
-  if mountpoint -q "$ROOT/proc"; then umount "$ROOT/proc"; fi
   rm -rf --one-file-system -- "$ROOT" "$BUILT"
 }
 
