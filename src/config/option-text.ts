@@ -10,7 +10,7 @@ import type { Consistency, HostPort } from './config.ts'
 const HOST_NAME = /^(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_][A-Za-z0-9_-]{0,62})*$/
 const PORT_MAX = 65_535
 /** A year: longer than this nobody means a duration, but "immutable". */
-export const TTL_MAX_MS = 365 * 86_400_000
+const TTL_MAX_MS = 365 * 86_400_000
 
 /** "127.0.0.1:9000", "[::1]:9000", "name:9000"; ":9000" is every IPv4 address. Port 0 lets the system choose. */
 export function parseHostPort(text: string): HostPort | undefined {

@@ -16,7 +16,7 @@ export interface ResolveScope {
   readonly note: (text: string) => void
 }
 
-export const DEFAULT_ORIGIN_NAME = 'default'
+const DEFAULT_ORIGIN_NAME = 'default'
 const DEFAULT_REGION = 'us-east-1'
 /** Bytes per second of a simulated link of which only the latency was given: more than any machine moves. */
 const LINK_BANDWIDTH_UNLIMITED = 1024 ** 4

@@ -32,7 +32,7 @@ const SECOND_MS = 1000
 const MINUTE_MS = 60 * SECOND_MS
 const HOUR_MS = 60 * MINUTE_MS
 
-export const MEMORY_MIN_BYTES = 16 * MiB
+const MEMORY_MIN_BYTES = 16 * MiB
 const ORIGINS_MAX = 100
 const CLIENTS_MAX = 10_000
 const GRANTS_MAX = 1000
