@@ -1,0 +1,18 @@
+import type { ProfileKind } from '../signals/profile.ts'
+
+/** What the admin listener needs of the process around it. It knows nothing of workers, caches or origins. */
+export interface AdminOptions {
+  readonly host: string
+  readonly port: number
+  /** What clients must send as `Authorization: Bearer`; may be absent only on a loopback address. */
+  readonly token?: string | undefined
+  readonly version: string
+  /** The Prometheus text exposition. */
+  renderMetrics(): string
+  /** Whether requests should come here now, and if not, why. */
+  readiness(): { readonly ready: boolean; readonly reasons: readonly string[] }
+  /** Whether the process still works, and if not, why; absent: it does as long as it answers. */
+  liveness?(): { readonly live: boolean; readonly reasons: readonly string[] }
+  /** A gzipped pprof profile of the thread that serves requests. */
+  profile(kind: ProfileKind, seconds: number): Promise<Uint8Array>
+}
