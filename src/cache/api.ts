@@ -61,6 +61,18 @@ export class VersionGone extends Error {
   override readonly name = 'VersionGone'
 }
 
+/** A body had more or fewer bytes than it was to have. Nothing of the block in which that showed is kept. */
+export class BodyMismatch extends Error {
+  override readonly name = 'BodyMismatch'
+  /** More than asked for; otherwise it ended early without saying so. */
+  readonly longer: boolean
+
+  constructor(message: string, longer: boolean) {
+    super(message)
+    this.longer = longer
+  }
+}
+
 export interface CacheLimits {
   /** Memory for records; segments are carved from it. */
   readonly memoryBytes: number
