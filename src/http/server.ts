@@ -54,7 +54,8 @@ export class HttpServer {
   #server: net.Server | undefined = undefined
   #tlsServer: tls.Server | undefined = undefined
   #tlsStamp = ''
-  #timers: NodeJS.Timeout[] = []
+  #tlsPolledMs: number
+  #sweepTimer: NodeJS.Timeout | undefined = undefined
   #connectionsTotal = 0
   #whenEmpty: (() => void) | undefined = undefined
 
@@ -69,6 +70,7 @@ export class HttpServer {
       onRefused: options.onRefused,
       onHandlerError: options.onHandlerError,
     })
+    this.#tlsPolledMs = this.#engine.nowMs
   }
 
   /** Resolves with the address when connections are accepted; rejects where the port or the certificate cannot be used. */
@@ -85,8 +87,7 @@ export class HttpServer {
     })
     // Errors of accept (out of descriptors) end one connection, not the server.
     server.on('error', () => undefined)
-    this.#timers = [setInterval(() => this.sweep(), SWEEP_INTERVAL_MS).unref()]
-    if (this.#tlsServer !== undefined) this.#timers.push(setInterval(() => void this.#pollTls(), TLS_POLL_INTERVAL_MS).unref())
+    this.#sweepTimer = setInterval(() => this.sweep(), SWEEP_INTERVAL_MS).unref()
     const address = server.address()
     if (address === null || typeof address === 'string') throw new Error(`Cannot listen on "${host}:${port}": no address given`)
     return { host: address.address, port: address.port }
@@ -106,8 +107,7 @@ export class HttpServer {
     const deadline = setTimeout(() => this.#destroyAll(), timeoutMs)
     await empty
     clearTimeout(deadline)
-    for (const timer of this.#timers) clearInterval(timer)
-    this.#timers = []
+    clearInterval(this.#sweepTimer)
   }
 
   stats(): HttpServerStats {
@@ -121,6 +121,9 @@ export class HttpServer {
   /** Looks at all deadlines now. The server does it by itself twice a second; tests do it after they moved the clock. */
   sweep(): void {
     this.#engine.sweep()
+    if (this.#tlsServer === undefined || this.#engine.nowMs - this.#tlsPolledMs < TLS_POLL_INTERVAL_MS) return
+    this.#tlsPolledMs = this.#engine.nowMs
+    void this.#pollTls()
   }
 
   /** Reads the certificate files again and uses them for new connections; the old ones stay in use where the new are no good. */
@@ -147,7 +150,8 @@ export class HttpServer {
       })
       return this.#limitConnections(server)
     }
-    this.#tlsStamp = await tlsFilesStamp(files)
+    // Before the files are read, so that a change in between is seen later; a file that is missing is told by the reading.
+    this.#tlsStamp = await tlsFilesStamp(files).catch(() => '')
     const identity = await readTlsIdentity(files)
     const handshakeTimeout = this.#limits.headTimeoutMs
     const server = tls.createServer({ ...socketOptions, ...identity, ...TLS_CONTEXT, ALPNProtocols: ['http/1.1'], handshakeTimeout })

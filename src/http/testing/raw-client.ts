@@ -15,7 +15,8 @@ export class RawClient {
   readonly socket: net.Socket
   /** The server closed its side, or the connection broke. */
   ended = false
-  #received: Buffer = Buffer.alloc(0)
+  #pieces: Buffer[] = []
+  #total = 0
   #wake: (() => void) | undefined = undefined
 
   private constructor(socket: net.Socket) {
@@ -52,7 +53,7 @@ export class RawClient {
 
   /** The next final or interim response. `method` HEAD: no body follows. Throws where the connection ends before it is complete. */
   async response(method = 'GET'): Promise<RawResponse> {
-    const headEnd = await this.#until((bytes) => found(bytes.indexOf('\r\n\r\n')))
+    const headEnd = await this.#untilFound('\r\n\r\n')
     const lines = this.#take(headEnd + 4)
       .toString('latin1')
       .split('\r\n')
@@ -69,13 +70,13 @@ export class RawClient {
   /** Everything until the server closes its side. */
   async rest(): Promise<Buffer> {
     while (!this.ended) await this.#more()
-    return this.#take(this.#received.length)
+    return this.#take(this.#total)
   }
 
   /** At least `count` bytes, as many as are there. */
   async bytes(count: number): Promise<Buffer> {
-    await this.#until((bytes) => found(bytes.length >= count ? 0 : -1))
-    return this.#take(this.#received.length)
+    await this.#untilThere(count)
+    return this.#take(this.#total)
   }
 
   destroy(): void {
@@ -86,39 +87,44 @@ export class RawClient {
     if (fields.get('transfer-encoding') === 'chunked') return this.#chunks()
     const length = fields.get('content-length')
     if (length === undefined) return this.rest()
-    await this.#until((bytes) => found(bytes.length >= Number(length) ? 0 : -1))
+    await this.#untilThere(Number(length))
     return this.#take(Number(length))
   }
 
   async #chunks(): Promise<Buffer> {
     const parts: Buffer[] = []
     for (;;) {
-      const lineEnd = await this.#until((bytes) => found(bytes.indexOf('\r\n')))
+      const lineEnd = await this.#untilFound('\r\n')
       const size = Number.parseInt(this.#take(lineEnd + 2).toString('latin1'), 16)
-      await this.#until((bytes) => found(bytes.length >= size + 2 ? 0 : -1))
+      await this.#untilThere(size + 2)
       parts.push(this.#take(size))
       this.#take(2)
       if (size === 0) return Buffer.concat(parts)
     }
   }
 
-  async #until(find: (bytes: Buffer) => number | undefined): Promise<number> {
+  async #untilFound(text: string): Promise<number> {
     for (;;) {
-      const at = find(this.#received)
-      if (at !== undefined) return at
-      if (this.ended) throw new Error(`connection ended; left: ${JSON.stringify(this.#received.toString('latin1').slice(0, 500))}`)
+      const at = this.#joined().indexOf(text)
+      if (at >= 0) return at
       await this.#more()
     }
   }
 
+  async #untilThere(count: number): Promise<void> {
+    while (this.#total < count) await this.#more()
+  }
+
   async #more(): Promise<void> {
+    if (this.ended) throw new Error(`connection ended; left: ${JSON.stringify(this.#joined().toString('latin1', 0, 500))}`)
     await new Promise<void>((resolve) => {
       this.#wake = resolve
     })
   }
 
   #add(bytes: Buffer): void {
-    this.#received = this.#received.length === 0 ? bytes : Buffer.concat([this.#received, bytes])
+    this.#pieces.push(bytes)
+    this.#total += bytes.length
     this.#wake?.()
   }
 
@@ -127,13 +133,16 @@ export class RawClient {
     this.#wake?.()
   }
 
-  #take(count: number): Buffer {
-    const taken = this.#received.subarray(0, count)
-    this.#received = this.#received.subarray(count)
-    return taken
+  #joined(): Buffer {
+    const joined = Buffer.concat(this.#pieces, this.#total)
+    this.#pieces = [joined]
+    return joined
   }
-}
 
-function found(at: number): number | undefined {
-  return at < 0 ? undefined : at
+  #take(count: number): Buffer {
+    const joined = this.#joined()
+    this.#pieces = [joined.subarray(count)]
+    this.#total -= count
+    return joined.subarray(0, count)
+  }
 }
