@@ -1,4 +1,4 @@
-import { checkArchitecture, checkChangelog, checkDependencies, checkReferences } from './tidy/doc-rules.ts'
+import { checkArchitecture, checkChangelog, checkDependencies, checkMetricNames, checkReferences } from './tidy/doc-rules.ts'
 import { formatFinding } from './tidy/finding.ts'
 import { checkCycles, checkReachable, checkTestingStaysOut } from './tidy/import-graph.ts'
 import { importGraph } from './tidy/imports.ts'
@@ -21,6 +21,7 @@ const findings = [
   ...checkArchitecture(tree),
   ...checkChangelog(tree),
   ...checkReferences(tree),
+  ...checkMetricNames(tree),
 ]
 for (const finding of findings) console.error(formatFinding(finding))
 console.log(findings.length === 0 ? `tidy: ${tree.size} files are in order` : `tidy: ${findings.length} findings`)

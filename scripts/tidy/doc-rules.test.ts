@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { checkArchitecture, checkChangelog, checkDependencies, checkReferences } from './doc-rules.ts'
+import { checkArchitecture, checkChangelog, checkDependencies, checkMetricNames, checkReferences } from './doc-rules.ts'
 import type { Finding } from './finding.ts'
 
 function tree(files: Readonly<Record<string, string>>): ReadonlyMap<string, string> {
@@ -39,4 +39,11 @@ test('checkReferences() finds dead links and scripts that do not exist', () => {
     'README.md:1: the link leads to docs/b.md, which does not exist',
     'README.md:2: npm run gone is no script of package.json',
   ])
+})
+
+test('checkMetricNames() finds metrics that do not exist', () => {
+  const found = checkMetricNames(
+    tree({ 'docs/metrics.md': '| `hotbucket_ready` |', 'docs/operations.md': '`hotbucket_ready`\n`hotbucket_gone{a="b"}`' }),
+  )
+  assert.deepEqual(messages(found), ['docs/operations.md:2: the metric hotbucket_gone is not in docs/metrics.md'])
 })

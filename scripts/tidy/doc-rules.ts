@@ -38,6 +38,18 @@ export function checkChangelog(tree: SourceTree): Finding[] {
   return first === 'Unreleased' ? [] : [{ file, line: 1, message: 'the first section is not "Unreleased"' }]
 }
 
+/** Every metric that a document names is in the generated list. */
+export function checkMetricNames(tree: SourceTree): Finding[] {
+  const listed = tree.get('docs/metrics.md') ?? ''
+  return [...tree].flatMap(([file, text]) => {
+    if (!file.endsWith('.md') || file === 'docs/metrics.md') return []
+    const names = matchAll(file, text, { pattern: /\bhotbucket_[a-z_]+\b/g, message: ([name]) => name })
+    return names
+      .filter(({ message }) => !listed.includes(`\`${message}\``))
+      .map((finding) => ({ ...finding, message: `the metric ${finding.message} is not in docs/metrics.md` }))
+  })
+}
+
 /** Links between documents lead somewhere, and every `npm run` that a document names exists. */
 export function checkReferences(tree: SourceTree): Finding[] {
   const manifest = JSON.parse(tree.get('package.json') ?? '{}') as { scripts?: Record<string, string> }

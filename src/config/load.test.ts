@@ -111,7 +111,7 @@ tls: { key: nothere.pem }
 
 /** Option, least, most, below the least, above the most. */
 const EDGES: readonly (readonly [string, string, string, string, string])[] = [
-  ['memory', '16MiB', '16TiB', '16777215', '17592186044417'],
+  ['memory', '16MiB', '256GiB', '16777215', '274877906945'],
   ['workers', '1', '1', '0', '2'],
   ['limits.head', '8KiB', '1MiB', '8191', '1048577'],
   ['limits.connections', '1', '1000000', '0', '1000001'],

@@ -10,7 +10,7 @@ export interface Problem {
   readonly from: string | undefined
 }
 
-/** `Cannot use memory "1KiB" (--memory): wanted a size from 16MiB to 16TiB`. */
+/** `Cannot use memory "1KiB" (--memory): wanted a size from 16MiB to 256GiB`. */
 export function formatProblem(problem: Problem): string {
   const value = problem.value === undefined ? '' : ` ${JSON.stringify(problem.value)}`
   const from = problem.from === undefined ? '' : ` (${problem.from})`

@@ -27,6 +27,7 @@ import {
 
 const KiB = 1024
 const MiB = 1024 ** 2
+const GiB = 1024 ** 3
 const TiB = 1024 ** 4
 const SECOND_MS = 1000
 const MINUTE_MS = 60 * SECOND_MS
@@ -193,7 +194,11 @@ export const configSchema = z.strictObject({
     doc: 'Where metrics, health and profiles are served. Away from loopback it needs `adminToken`.',
   }),
   adminToken: maybe(adminToken, { doc: 'What callers of the admin listener send as `Authorization: Bearer …`.' }),
-  memory: option(size({ min: MEMORY_MIN_BYTES, max: 16 * TiB }), { fallback: '256MiB', flag: 'memory', doc: 'Memory for cached objects.' }),
+  memory: option(size({ min: MEMORY_MIN_BYTES, max: 256 * GiB }), {
+    fallback: '256MiB',
+    flag: 'memory',
+    doc: 'Memory for cached objects.',
+  }),
   workers: option(
     { ...integer({ min: 1, max: 1 }), wanted: '1: this version runs exactly one data worker' },
     { fallback: '1', flag: 'workers', doc: 'Data workers. This version runs exactly one.' },
