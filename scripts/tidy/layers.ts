@@ -12,7 +12,7 @@ interface Layer {
 const BELOW_GATEWAY = ['base', 'config', 's3', 'signals', 'cache', 'origin', 'http']
 
 /** The arrows of ARCHITECTURE.md, "Folders". A folder may always import itself. */
-export const LAYERS: Readonly<Record<string, Layer>> = {
+const LAYERS: Readonly<Record<string, Layer>> = {
   base: { folders: [], packages: [] },
   config: { folders: ['base'], packages: ['yaml', 'zod'] },
   s3: { folders: ['base'], packages: ['fast-xml-parser'], node: ['node:crypto', 'node:zlib'] },

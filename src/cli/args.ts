@@ -4,7 +4,7 @@ import type { OptionKind } from '../config/option.ts'
 import { OPTION_ROWS, type OptionRow } from '../config/option-rows.ts'
 import { DEMO_FLAGS, DEMO_LISTEN } from './demo/demo-options.ts'
 
-export type CommandName = 'serve' | 'check' | 'demo'
+type CommandName = 'serve' | 'check' | 'demo'
 
 /** What a command line says. */
 export type ParsedArgs =

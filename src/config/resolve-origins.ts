@@ -6,7 +6,7 @@ import { originSchema, type RawConfig, type RawOrigin } from './schema.ts'
 type Environment = Readonly<Record<string, string | undefined>>
 
 /** Tells of one thing that is wrong: where, the value as given, and what was wanted. */
-export type Report = (place: readonly PropertyKey[], value: string | undefined, wanted: string) => void
+type Report = (place: readonly PropertyKey[], value: string | undefined, wanted: string) => void
 
 /** What resolving has to know besides the options, and where it tells what it found. */
 export interface ResolveScope {
