@@ -68,6 +68,12 @@ export async function startServer(config: Config): Promise<RunningServer> {
   }
 }
 
+/**
+ * New space of a data worker. Its objects die with their request; what weighs are the chunks outside the heap that they hold until
+ * the next scavenge. Measured while 2 GiB streamed through 256 MiB: 435 to 457 MiB resident with 4, 465 to 495 with the default.
+ */
+const YOUNG_GENERATION_MIB = 4
+
 /** The supervisor's handle of one data worker thread. */
 class DataWorker {
   readonly metrics: SharedArrayBuffer
@@ -83,7 +89,11 @@ class DataWorker {
     this.metrics = allocateRegistry()
     const name = 'data-0'
     const start: WorkerStart = { config, name, metrics: this.metrics }
-    this.#thread = new Worker(new URL('./worker.ts', import.meta.url), { workerData: start, name })
+    this.#thread = new Worker(new URL('../bin/data-worker.js', import.meta.url), {
+      workerData: start,
+      name,
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MIB },
+    })
     const listening = Promise.withResolvers<HostPort>()
     const died = Promise.withResolvers<Error>()
     const exited = Promise.withResolvers<void>()

@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import { startServer } from './app.ts'
 import { systemClock } from './base/clock.ts'
 import { parseArgs, type ParsedArgs } from './cli/args.ts'
@@ -10,7 +9,7 @@ import { machineMemoryBytes } from './config/machine-memory.ts'
 import { VERSION } from './version.ts'
 
 /** Reads the command line and runs one command. Exit codes: 0 done, 1 it failed while running, 2 the command line or configuration is wrong. */
-async function main(argv: readonly string[]): Promise<number> {
+async function runCommandLine(argv: readonly string[]): Promise<number> {
   const parsed = parseArgs(argv, VERSION)
   switch (parsed.kind) {
     case 'print':
@@ -61,7 +60,7 @@ function stopSignal(): AbortSignal {
   return controller.signal
 }
 
-process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => {
+process.exitCode = await runCommandLine(process.argv.slice(2)).catch((error: unknown) => {
   process.stderr.write(`hotbucket: ${error instanceof Error ? error.message : String(error)}\n`)
   return 1
 })

@@ -14,7 +14,7 @@ import type { WorkerOrder, WorkerReport, WorkerStart } from './worker-protocol.t
 const PUBLISH_INTERVAL_MS = 1000
 
 /** A data worker's thread: the data plane, its signals, and obedience to the supervisor. */
-async function run(port: MessagePort, start: WorkerStart): Promise<void> {
+async function runDataWorker(port: MessagePort, start: WorkerStart): Promise<void> {
   const { config } = start
   const writer = new RegistryWriter(start.metrics, start.name)
   const log = openLog(config, start.name)
@@ -81,4 +81,4 @@ async function answerProfile({ port, profiler }: Obedient, order: Extract<Worker
 }
 
 if (parentPort === null) throw new Error('Cannot run a data worker by itself: wanted a worker thread of hotbucket')
-await run(parentPort, workerData as WorkerStart)
+await runDataWorker(parentPort, workerData as WorkerStart)

@@ -15,7 +15,7 @@ export interface HotbucketSetup {
 export const BENCH_CREDENTIALS = { accessKeyId: 'BENCHACCESSKEY', secretAccessKey: 'bench-secret-access-key' } as const
 export const BENCH_REGION = 'us-east-1'
 
-const MAIN = join(import.meta.dirname, '../../src/main.ts')
+const MAIN = join(import.meta.dirname, '../../bin/hotbucket.js')
 
 /**
  * hotbucket from this checkout in front of a directory origin. Request log off, as nginx's is; metrics cannot be switched off and

@@ -144,10 +144,12 @@ export function patternBytes(version: number, start: number, end: number): Uint8
 }
 
 async function drained(response: ServerResponse): Promise<void> {
-  await new Promise<void>((resolve) => {
-    response.once('drain', resolve)
-    response.once('close', resolve)
-  })
+  const { promise, resolve } = Promise.withResolvers<void>()
+  response.once('drain', resolve)
+  response.once('close', resolve)
+  await promise
+  response.off('drain', resolve)
+  response.off('close', resolve)
 }
 
 function refuse(response: ServerResponse, status: number, code: string): void {
