@@ -27,7 +27,8 @@ export function encodeMeta(stored: HeaderList): string {
     else others.push(spell(name), value)
   }
   const checksumLines = renderHeaders(checksums)
-  return `${lastModified}\n${checksumLines.length}\n${checksumLines}${renderHeaders(others)}`
+  // Ranges of what is kept here can always be had, whatever the origin said of itself.
+  return `${lastModified}\n${checksumLines.length}\n${checksumLines}Accept-Ranges: bytes\r\n${renderHeaders(others)}`
 }
 
 export function decodeMeta(meta: string): ObjectMeta {

@@ -1,5 +1,5 @@
 import { headerValue } from '../base/header-list.ts'
-import { evaluateConditions, ifRangeMatches } from '../s3/conditions.ts'
+import { evaluateConditions, hasConditions, ifRangeMatches } from '../s3/conditions.ts'
 import { parseRange, resolveRange } from '../s3/range.ts'
 import type { S3Request } from './s3-request.ts'
 
@@ -17,8 +17,10 @@ export function selectRepresentation(
   version: { readonly etag: string; readonly lastModified: string; readonly sizeBytes: number },
   nowMs: number,
 ): Selection {
-  const verdict = evaluateConditions(request.headers, version, nowMs)
-  if (verdict !== 'proceed') return { kind: verdict }
+  if (hasConditions(request.headers)) {
+    const verdict = evaluateConditions(request.headers, version, nowMs)
+    if (verdict !== 'proceed') return { kind: verdict }
+  }
   const whole: Selection = { kind: 'body', start: 0, end: version.sizeBytes, partial: false }
   const range = headerValue(request.headers, 'range')
   const ifRange = headerValue(request.headers, 'if-range')
