@@ -263,14 +263,14 @@ test('listing agrees with a sorted set for any keys, page size and delimiter', a
         assert.deepEqual(await keys(), [])
       },
     ),
-    { numRuns: 40 },
+    { numRuns: 20 },
   )
   assert.equal((await ask({ method: 'DELETE', rawKey: undefined })).status, 204)
 })
 
 test('listing a directory larger than what is held at a time misses nothing', async (context) => {
   const { path, keys } = await directoryFixture(context)
-  const names = Array.from({ length: 9000 }, (_, i) => `n${String((i * 7919) % 9000).padStart(5, '0')}`)
+  const names = Array.from({ length: 4500 }, (_, i) => `n${String((i * 7919) % 4500).padStart(5, '0')}`)
   for (let at = 0; at < names.length; at += 500)
     await Promise.all(names.slice(at, at + 500).map((name) => writeFile(join(path, 'bucket', name), '')))
   assert.deepEqual(await keys('', 1000), [...names].sort())
@@ -279,7 +279,7 @@ test('listing a directory larger than what is held at a time misses nothing', as
 test('writes that race with the removal of their directories all succeed', async (context) => {
   const { ask, put, keys } = await directoryFixture(context)
   const churn = async (name: string): Promise<void> => {
-    for (let i = 0; i < 40; i++) {
+    for (let i = 0; i < 15; i++) {
       assert.equal((await put(`d/e/${name}`, name)).status, 200)
       assert.equal((await ask({ rawKey: `d/e/${name}` })).text, name)
       assert.equal((await ask({ method: 'DELETE', rawKey: `d/e/${name}` })).status, 204)
@@ -296,7 +296,10 @@ test('only one of many conditional creations succeeds, also across processes', a
     put('once', 'x', ['if-none-match', '*']),
     ...others.map((origin) => origin.send(requestOf({ method: 'PUT', rawKey: 'once', headers: ['if-none-match', '*'] }))),
   ])
-  assert.deepEqual(answers.map((answer) => answer.status).sort(), [200, ...Array.from({ length: 8 }, () => 412)])
+  assert.deepEqual(
+    answers.map((answer) => answer.status).sort((a, b) => a - b),
+    [200, ...Array.from({ length: 8 }, () => 412)],
+  )
 })
 
 test('a key that is too long, or an upload id that is a path, is refused', async (context) => {

@@ -21,10 +21,10 @@ export interface DirectoryAnswer {
 export interface DirectoryFixture {
   readonly path: string
   readonly origin: DirectoryOrigin
-  ask(overrides: Partial<OriginRequest>): Promise<DirectoryAnswer>
-  put(rawKey: string, content: string | Uint8Array, headers?: HeaderList): Promise<DirectoryAnswer>
+  readonly ask: (overrides: Partial<OriginRequest>) => Promise<DirectoryAnswer>
+  readonly put: (rawKey: string, content: string | Uint8Array, headers?: HeaderList) => Promise<DirectoryAnswer>
   /** Every key below a prefix, as ListObjectsV2 gives them, in pages of `pageKeys`. */
-  keys(prefix?: string, pageKeys?: number): Promise<string[]>
+  readonly keys: (prefix?: string, pageKeys?: number) => Promise<string[]>
 }
 
 /** Makes one with the bucket `bucket` in it; removed after the test. */

@@ -4,7 +4,7 @@ import { ifPresent } from './errno.ts'
 import { nameMeaning } from './key-path.ts'
 
 /** Names of one directory that are held at a time; a larger directory is read again for the next ones. */
-const LEVEL_ENTRIES_MAX = 4096
+const LEVEL_ENTRIES_MAX = 2048
 const READ_AHEAD_ENTRIES = 256
 
 /** An object's file that was met on the way. */
