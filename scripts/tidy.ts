@@ -3,6 +3,7 @@ import { formatFinding } from './tidy/finding.ts'
 import { checkCycles, checkReachable, checkTestingStaysOut } from './tidy/import-graph.ts'
 import { importGraph } from './tidy/imports.ts'
 import { checkLayers } from './tidy/layers.ts'
+import { checkLockfile } from './tidy/lockfile.ts'
 import { readSourceTree } from './tidy/source-tree.ts'
 import { checkFiles, checkText } from './tidy/text-rules.ts'
 
@@ -20,6 +21,7 @@ const findings = [
   ...checkDependencies(tree),
   ...checkArchitecture(tree),
   ...checkChangelog(tree),
+  ...checkLockfile(tree),
   ...checkReferences(tree),
   ...checkMetricNames(tree),
 ]
