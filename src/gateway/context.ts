@@ -1,3 +1,4 @@
+import type { HeaderList } from '../base/header-list.ts'
 import type { Consistency } from '../config/config.ts'
 import type { Exchange } from '../http/exchange.ts'
 import type { Origin } from '../origin/origin.ts'
@@ -25,6 +26,8 @@ export interface ReadContext extends RequestContext {
   readonly rawKey: string
   readonly cacheKey: string
   readonly mode: Consistency
+  /** Fields that this answer shall have in place of the object's own. */
+  readonly overrides: HeaderList
 }
 
 /** The name of an object in the cache: origins may hold buckets of the same name. NUL stands in no name of origin or bucket. */

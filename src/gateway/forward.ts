@@ -1,6 +1,6 @@
 import type { ByteSource } from '../base/byte-source.ts'
 import { headerValue, renderHeaders, withoutHeaders, type HeaderList } from '../base/header-list.ts'
-import { ClientGone, type ResponseStream } from '../http/exchange.ts'
+import { ClientGone, type ResponseHead } from '../http/exchange.ts'
 import type { OriginResponse } from '../origin/origin.ts'
 import { forwardedRequestFields, forwardedResponseFields } from '../s3/headers.ts'
 import { splitPresignedQuery } from '../s3/query.ts'
@@ -17,7 +17,7 @@ export interface Forwarding {
   readonly reason: Reason
   /** A body to send instead of the client's (it was read before). */
   readonly payload?: ClientPayload
-  /** Called after the origin's answer has come whole, before the client can know that it is whole; and after a failure. */
+  /** Called before the client can know that the origin's answer is whole, and after a failure. May be called several times. */
   readonly settled?: () => void
 }
 
@@ -95,34 +95,31 @@ async function relay(context: RequestContext, response: OriginResponse, settled:
     answer(context, { status: response.status, fields, length })
     return
   }
-  const stream = answerStream(context, { status: response.status, fields, length })
-  const sentBytes = await relayBody(response.body, stream, settled)
-  record.bytesFromOrigin += sentBytes
-  await stream.end()
+  await relayBody(context, response.body, { status: response.status, fields, length }, settled)
 }
 
 /**
- * Copies a body one chunk behind: the last chunk goes out only after `settled` ran, so that whoever has the whole answer to a
- * write can rely on its effects, also where the origin commits late (CompleteMultipartUpload keeps its 200 open).
+ * Sends every chunk on as it comes, the head with the first one: a body that fails at once can still be answered with an error.
+ * `settled` runs before each chunk because each may be the last, and whoever has the whole answer to a write must be able to rely
+ * on its effects, also where the origin commits late (CompleteMultipartUpload keeps its 200 open).
  */
-async function relayBody(body: ByteSource, stream: ResponseStream, settled: (() => void) | undefined): Promise<number> {
-  let total = 0
+async function relayBody(context: RequestContext, body: ByteSource, head: ResponseHead, settled: (() => void) | undefined): Promise<void> {
   try {
     let chunk = await body.read()
+    settled?.()
+    const stream = answerStream(context, head)
     while (chunk !== undefined) {
-      const next = await body.read()
-      if (next === undefined) settled?.()
-      total += chunk.length
+      context.record.bytesFromOrigin += chunk.length
       const full = stream.write(chunk)
       if (full !== undefined) await full
-      chunk = next
+      chunk = await body.read()
+      settled?.()
     }
+    await stream.end()
   } catch (error) {
     body.cancel(error instanceof Error ? error : new Error(String(error)))
     throw error
   }
-  if (total === 0) settled?.()
-  return total
 }
 
 function passedFields(context: RequestContext, originStatus: number): string {

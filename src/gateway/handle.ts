@@ -1,7 +1,7 @@
 import { headerValue } from '../base/header-list.ts'
 import type { Exchange, ExchangeHandler } from '../http/exchange.ts'
 import type { Origin } from '../origin/origin.ts'
-import { requestCacheability } from '../s3/cacheability.ts'
+import { requestCacheability, responseOverrides } from '../s3/cacheability.ts'
 import { Refusal } from '../s3/errors.ts'
 import { operationInfo } from '../s3/operation.ts'
 import { parseRange } from '../s3/range.ts'
@@ -88,7 +88,8 @@ async function dispatch(context: RequestContext): Promise<void> {
   const bucket = request.bucket ?? ''
   const key = request.key ?? ''
   const cacheKey = cacheKeyOf(context, key)
-  await readObject({ ...context, bucket, rawKey: request.rawKey ?? '', cacheKey, mode: gateway.routes.modeOf(bucket, key) })
+  const mode = gateway.routes.modeOf(bucket, key)
+  await readObject({ ...context, bucket, rawKey: request.rawKey ?? '', cacheKey, mode, overrides: responseOverrides(request.query) })
 }
 
 /** Why the cache does not answer for this request, or undefined where it does. */

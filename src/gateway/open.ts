@@ -4,7 +4,7 @@ import type { HeadInfo } from '../cache/api.ts'
 import { alignRun } from '../cache/run.ts'
 import { OriginFailure, type OriginResponse } from '../origin/origin.ts'
 import { storableResponse } from '../s3/cacheability.ts'
-import { storedFields } from '../s3/headers.ts'
+import { storedFields, withoutChecksums } from '../s3/headers.ts'
 import { formatRange, parseContentRange, parseRange, type ByteRange } from '../s3/range.ts'
 import type { ReadContext } from './context.ts'
 import { fetchRangeOf } from './fetch-range.ts'
@@ -42,7 +42,8 @@ export async function openByGet(context: ReadContext): Promise<Opened> {
     response.body.cancel(new Error('not storable'))
     return { kind: 'uncacheable' }
   }
-  const info = headInfo(context, response.headers, verdict, askedAtMs)
+  const whole = extent.start === 0 && extent.end === verdict.sizeBytes
+  const info = headInfo(context, whole ? response.headers : withoutChecksums(response.headers), verdict, askedAtMs)
   gateway.cache.adopt({
     info,
     start: extent.start,

@@ -1,8 +1,7 @@
-import { headerValue, renderHeaders, withoutHeaders } from '../base/header-list.ts'
+import { headerValue, renderHeaders, withoutHeaders, type HeaderList } from '../base/header-list.ts'
 import type { CachedHead, HeadInfo, Piece, VersionReader } from '../cache/api.ts'
 import { ClientGone } from '../http/exchange.ts'
 import { Refusal } from '../s3/errors.ts'
-import { responseOverrides } from '../s3/cacheability.ts'
 import { forwardedResponseFields, wantsChecksums } from '../s3/headers.ts'
 import { formatContentRange } from '../s3/range.ts'
 import { answer, answerStream } from './answer.ts'
@@ -166,8 +165,7 @@ function sendWithoutBody(context: ReadContext, selection: Exclude<Selection, Bod
 function objectFields(context: ReadContext, serving: Serving, selection: BodySelection, meta: ObjectMeta): string {
   const { head } = serving
   let fields = meta.fieldLines
-  const overrides = responseOverrides(context.request.query)
-  if (overrides.length > 0) fields = withOverrides(fields, overrides)
+  if (context.overrides.length > 0) fields = withOverrides(fields, context.overrides)
   if (selection.partial) fields += `Content-Range: ${formatContentRange(selection, head.sizeBytes)}\r\n`
   else if (meta.checksumLines !== '' && wantsChecksums(context.request.headers, context.request.query)) fields += meta.checksumLines
   const ageSeconds = Math.max(0, Math.floor((context.gateway.clock.nowMs() - head.validatedAtMs) / 1000))
@@ -176,7 +174,7 @@ function objectFields(context: ReadContext, serving: Serving, selection: BodySel
 }
 
 /** Replaces lines by the `response-*` parameters of a signed request (S3 API reference, GetObject). */
-function withOverrides(lines: string, overrides: readonly string[]): string {
+function withOverrides(lines: string, overrides: HeaderList): string {
   let kept = lines
   for (let i = 0; i < overrides.length; i += 2) {
     const name = `${overrides[i] ?? ''}:`

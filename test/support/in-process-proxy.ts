@@ -1,7 +1,11 @@
+import assert from 'node:assert/strict'
+import type { TestContext } from 'node:test'
 import { ManualClock } from '../../src/base/clock.ts'
+import type { CachedHead } from '../../src/cache/api.ts'
 import { Cache } from '../../src/cache/cache.ts'
-import type { Consistency } from '../../src/config/config.ts'
+import type { ClientConfig, Consistency, RuleConfig } from '../../src/config/config.ts'
 import { createGateway } from '../../src/gateway/create-gateway.ts'
+import { renderEngineError } from '../../src/gateway/failure.ts'
 import { createHandler } from '../../src/gateway/handle.ts'
 import { HttpServer } from '../../src/http/server.ts'
 import type { Origin } from '../../src/origin/origin.ts'
@@ -13,33 +17,52 @@ export interface InProcessProxy {
   readonly clock: ManualClock
   /** Every request's record, in the order in which they ended. */
   readonly records: RequestRecord[]
+  /** The next record that was not taken yet, as soon as it is there. */
+  takeRecord(): Promise<RequestRecord>
+  /** How often the cache was asked for an object. */
+  lookups(): number
   /** Gauges of held things. */
   held(): { pins: number; flights: number; fillsInProgress: number }
   close(): Promise<void>
 }
 
-export async function startInProcess(options: { origin: Origin; mode: Consistency; memoryBytes: number }): Promise<InProcessProxy> {
+export interface InProcessOptions {
+  /** Serves every bucket. Either this or `origins`. */
+  readonly origin?: Origin
+  readonly origins?: readonly { readonly buckets: readonly string[]; readonly origin: Origin }[]
+  readonly mode: Consistency
+  readonly memoryBytes: number
+  readonly clients?: readonly ClientConfig[]
+  readonly rules?: readonly RuleConfig[]
+  readonly anonymous?: boolean
+  readonly domains?: readonly string[]
+}
+
+export async function startInProcess(options: InProcessOptions): Promise<InProcessProxy> {
   const clock = new ManualClock(Date.UTC(2026, 0, 1))
-  const cache = new Cache({ memoryBytes: options.memoryBytes, clock })
-  const records: RequestRecord[] = []
+  const cache = new CountingCache({ memoryBytes: options.memoryBytes, clock })
+  const records = new Records()
   const gateway = createGateway({
     cache,
     clock,
-    origins: [{ buckets: ['*'], origin: options.origin }],
-    rules: [],
+    origins: options.origins ?? (options.origin === undefined ? [] : [{ buckets: ['*'], origin: options.origin }]),
+    rules: options.rules ?? [],
     mode: options.mode,
-    clients: [],
-    anonymous: true,
-    domains: [],
+    clients: options.clients ?? [],
+    anonymous: options.anonymous ?? true,
+    domains: options.domains ?? [],
     clockSkewMs: 900_000,
-    settle: (record) => records.push(record),
+    settle: (record) => records.add(record),
   })
-  const server = new HttpServer({ host: '127.0.0.1', port: 0 }, createHandler(gateway))
+  const renderError = (status: number, reason: string) => renderEngineError(status, reason, gateway.requestIds.next())
+  const server = new HttpServer({ host: '127.0.0.1', port: 0, renderError }, createHandler(gateway))
   const at = await server.listen()
   return {
     endpoint: `http://${at.host}:${at.port}`,
     clock,
-    records,
+    records: records.all,
+    takeRecord: async () => records.take(),
+    lookups: () => cache.lookups,
     held: () => {
       const { pins, flights, fillsInProgress } = cache.stats()
       return { pins, flights, fillsInProgress }
@@ -48,5 +71,51 @@ export async function startInProcess(options: { origin: Origin; mode: Consistenc
       await server.drain(1000)
       await cache.close()
     },
+  }
+}
+
+/** A proxy that ends with the test, which fails if anything is still held then. */
+export async function proxyFor(context: TestContext, options: Partial<InProcessOptions>): Promise<InProcessProxy> {
+  const proxy = await startInProcess({ mode: { kind: 'immutable' }, memoryBytes: 64 * 1024 * 1024, ...options })
+  context.after(async () => {
+    await proxy.close()
+    assert.deepEqual(proxy.held(), { pins: 0, flights: 0, fillsInProgress: 0 })
+  })
+  return proxy
+}
+
+/** `ttl` mode; no stale windows unless given. */
+export function ttlMode(ttlMs: number, windows: { staleWhileRevalidateMs?: number; staleIfErrorMs?: number } = {}): Consistency {
+  return { kind: 'ttl', ttlMs, staleWhileRevalidateMs: 0, staleIfErrorMs: 0, ...windows }
+}
+
+class CountingCache extends Cache {
+  lookups = 0
+
+  override lookupHead(key: string): CachedHead | undefined {
+    this.lookups += 1
+    return super.lookupHead(key)
+  }
+}
+
+/** Records with a reading position, because a response is with its client before its record is settled. */
+class Records {
+  readonly all: RequestRecord[] = []
+  #taken = 0
+  #waiting: ((record: RequestRecord) => void)[] = []
+
+  add(record: RequestRecord): void {
+    this.all.push(record)
+    const waiter = this.#waiting.shift()
+    if (waiter === undefined) return
+    this.#taken += 1
+    waiter(record)
+  }
+
+  take(): Promise<RequestRecord> {
+    const record = this.all[this.#taken]
+    if (record === undefined) return new Promise((resolve) => this.#waiting.push(resolve))
+    this.#taken += 1
+    return Promise.resolve(record)
   }
 }
