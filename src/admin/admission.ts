@@ -2,7 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import { isLoopback } from '../config/option-text.ts'
 
 /** Why a request may not be answered. */
-export interface Rejection {
+interface Rejection {
   readonly status: 401 | 403
   readonly message: string
 }

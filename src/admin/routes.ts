@@ -11,7 +11,7 @@ export interface Answer {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-export type QueryShape = z.ZodObject<Readonly<Record<string, z.ZodType>>>
+type QueryShape = z.ZodObject<Readonly<Record<string, z.ZodType>>>
 
 /** One thing that the admin listener can be asked. All are GET, and HEAD with it. */
 export interface Route {

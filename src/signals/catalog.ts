@@ -29,7 +29,7 @@ const ORIGIN = { table: 'origin' } as const
 const BUCKET = { table: 'bucket' } as const
 
 /** THE table: every metric there is. The registry's layout, the exposition and docs/metrics.md follow from it. */
-export const METRICS = {
+const METRICS = {
   // Requests: written by settle alone.
   requests: counter('requests_total', 'Requests that ended, by what became of them.', {
     labels: { operation: OPERATION_CLASS_NAMES, outcome: OUTCOME_NAMES, status: STATUS_CLASSES },
@@ -113,8 +113,6 @@ export const METRICS = {
 
   // HTTP engine.
   httpConnections: gauge('http_connections', 'Open client connections.'),
-  httpConnectionsIdle: gauge('http_connections_idle', 'Open client connections that wait for a next request.'),
-  httpConnectionsAccepted: counter('http_connections_accepted_total', 'Client connections accepted.', { origin: 'sampled' }),
   httpInFlight: gauge('http_requests_in_flight', 'Requests that have begun and not ended.'),
   httpRefusals: counter('http_parse_refusals_total', 'Requests and connections that the HTTP engine refused, by reason.', {
     labels: { reason: HTTP_REFUSALS },

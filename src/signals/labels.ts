@@ -72,7 +72,7 @@ export const ORIGIN_FAILURES = ['unreachable', 'timeout', 'reset', 'aborted', 'c
 
 export type OriginFailureLabel = (typeof ORIGIN_FAILURES)[number]
 
-/** What the HTTP engine refuses before there is a request. `other`: a word that is not listed here. */
+/** What the HTTP engine refuses before there is a request. */
 export const HTTP_REFUSALS = [
   'bad-request-line',
   'unknown-method',
@@ -97,10 +97,7 @@ export const HTTP_REFUSALS = [
   'slow-reader',
   'connection-limit',
   'tls-handshake',
-  'other',
 ] as const
-
-export type HttpRefusalLabel = (typeof HTTP_REFUSALS)[number]
 
 export const GC_KINDS = ['minor', 'major', 'incremental', 'weak-callbacks', 'other'] as const
 

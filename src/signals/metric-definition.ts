@@ -7,13 +7,13 @@ export const LAYERS = {
   host: 'the machine below the kernel: the hypervisor',
 } as const
 
-export type Layer = keyof typeof LAYERS
+type Layer = keyof typeof LAYERS
 
 /** How far users may rely on a metric: `stable` changes only with a major version. */
-export type Stability = 'stable' | 'experimental'
+type Stability = 'stable' | 'experimental'
 
 /** Words of a label that are not known beforehand, bounded: the first `slots` names get their own series, the rest `_other`. */
-export interface DynamicLabel {
+interface DynamicLabel {
   readonly table: TableName
 }
 
@@ -34,7 +34,7 @@ export const OTHER_NAME = '_other'
  * How the registries of several threads become one exposition. `sum`: added up. `by-thread`: one series per thread, under the
  * label `thread`.
  */
-export type Merge = 'sum' | 'by-thread'
+type Merge = 'sum' | 'by-thread'
 
 export interface MetricDefinition {
   /** Full Prometheus name, with the suffix of its unit and `_total` for counters. */

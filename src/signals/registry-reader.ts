@@ -28,13 +28,18 @@ export function readRegistries(registries: readonly SharedArrayBuffer[]): Readin
   return readings
 }
 
-/** When each thread's event loop last ran its sampler, Unix milliseconds; undefined: not yet. */
-export function readHeartbeats(registries: readonly SharedArrayBuffer[]): { thread: string; atMs: number | undefined }[] {
-  return registries.map((buffer, position) => {
+/** Threads whose event loop has not come round for this long do not work any more. The sampler runs each second. */
+const HEARTBEAT_LATE_MS = 30_000
+
+/** Whether every thread's event loop still runs, by its heartbeat; a thread without a first one is still starting. */
+export function readLiveness(registries: readonly SharedArrayBuffer[], nowMs: number): { live: boolean; reasons: string[] } {
+  const reasons: string[] = []
+  for (const [position, buffer] of registries.entries()) {
     const { cells, thread } = openSource(buffer, position)
-    const seconds = cells[LAYOUT.metrics.heartbeat.offset] ?? NaN
-    return { thread, atMs: Number.isNaN(seconds) ? undefined : seconds * 1000 }
-  })
+    const lateMs = nowMs - (cells[LAYOUT.metrics.heartbeat.offset] ?? NaN) * 1000
+    if (lateMs > HEARTBEAT_LATE_MS) reasons.push(`stuck: the event loop of ${thread} has not run for ${Math.round(lateMs / 1000)} s`)
+  }
+  return { live: reasons.length === 0, reasons }
 }
 
 interface MutableReading {

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { Worker } from 'node:worker_threads'
 import fc from 'fast-check'
 import { NAME_BYTES_MAX, NAME_TABLES, OTHER_NAME } from './metric-definition.ts'
-import { readHeartbeats } from './registry-reader.ts'
+import { readLiveness } from './registry-reader.ts'
 import { allocateRegistry, renderMetrics } from './registry.ts'
 import { RegistryWriter } from './registry-writer.ts'
 import { parseExposition, sampleValue } from './testing/exposition.ts'
@@ -61,14 +61,23 @@ test('metrics of threads keep the thread apart', () => {
   const b = newWriter('supervisor')
   a.writer.gauge('loopUtilization', {}).set(0.9)
   b.writer.gauge('loopUtilization', {}).set(0.1)
-  a.writer.gauge('heartbeat', {}).set(1000)
   const text = renderMetrics([a.buffer, b.buffer], build)
   assert.equal(sampleValue(text, 'hotbucket_event_loop_utilization_ratio', { thread: 'data-0' }), 0.9)
   assert.equal(sampleValue(text, 'hotbucket_event_loop_utilization_ratio', { thread: 'supervisor' }), 0.1)
-  assert.deepEqual(readHeartbeats([a.buffer, b.buffer]), [
-    { thread: 'data-0', atMs: 1_000_000 },
-    { thread: 'supervisor', atMs: undefined },
-  ])
+})
+
+test('readLiveness() tells which thread is stuck, and waits for one that is starting', () => {
+  const nowMs = 1_700_000_000_000
+  const running = newWriter('main')
+  const starting = newWriter('data-0')
+  const stuck = newWriter('data-1')
+  running.writer.gauge('heartbeat', {}).set(nowMs / 1000 - 1)
+  stuck.writer.gauge('heartbeat', {}).set(nowMs / 1000 - 31)
+  assert.deepEqual(readLiveness([running.buffer, starting.buffer], nowMs), { live: true, reasons: [] })
+  assert.deepEqual(readLiveness([running.buffer, stuck.buffer], nowMs), {
+    live: false,
+    reasons: ['stuck: the event loop of data-1 has not run for 31 s'],
+  })
 })
 
 test('names beyond the table, too long, empty or reserved count as _other, and none is lost', () => {

@@ -25,7 +25,7 @@ const ANSWERED: ReadonlySet<Outcome> = new Set<Outcome>(['memory', 'coalesced', 
 const KNOWN_ERRORS: ReadonlySet<Reason> = new Set<Reason>(['condition', 'range-not-satisfiable'])
 
 /** Whether an answered read of an object asked the origin; undefined for everything else. */
-export function readResult(record: RequestRecord): 'hit' | 'miss' | undefined {
+function readResult(record: RequestRecord): 'hit' | 'miss' | undefined {
   if (record.operation !== 'GetObject' && record.operation !== 'HeadObject') return undefined
   if (!ANSWERED.has(record.outcome) && !(record.outcome === 'refused' && KNOWN_ERRORS.has(record.reason))) return undefined
   return record.originRequests === 0 ? 'hit' : 'miss'

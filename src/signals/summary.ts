@@ -10,12 +10,12 @@ export interface Snapshot {
 }
 
 /** Milliseconds; interpolated within histogram buckets, so as exact as those are narrow. */
-export interface Latency {
+interface Latency {
   readonly p50Ms: number
   readonly p99Ms: number
 }
 
-export interface OutcomeSummary {
+interface OutcomeSummary {
   readonly outcome: Outcome
   readonly requests: number
   /** Whole requests; undefined where none ended. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 
 /** One sample line of a Prometheus text exposition. */
-export interface ExposedSample {
+interface ExposedSample {
   readonly name: string
   readonly labels: Readonly<Record<string, string>>
   readonly value: number
@@ -29,10 +29,7 @@ export function parseExposition(text: string): ReadonlyMap<string, ExposedFamily
   let current: { name: string; family: ExposedFamily } | undefined
   for (const line of text.slice(0, -1).split('\n')) {
     if (line.startsWith('# HELP ')) {
-      const [, name = '', words = ''] = /^# HELP (\S+) (.*)$/.exec(line) ?? []
-      assert.match(name, NAME)
-      assert.doesNotMatch(words, /(?:^|[^\\])(?:\\\\)*\\(?![\\n])/, `bad escape in help: ${line}`)
-      help = { name, text: words }
+      help = parseHelp(line)
     } else if (line.startsWith('# TYPE ')) {
       const [, name = '', type = ''] = /^# TYPE (\S+) (counter|gauge|histogram)$/.exec(line) ?? []
       assert.equal(help?.name, name, `TYPE follows its HELP: ${line}`)
@@ -42,30 +39,44 @@ export function parseExposition(text: string): ReadonlyMap<string, ExposedFamily
     } else {
       const sample = parseSample(line)
       assert.ok(current !== undefined && belongsTo(sample.name, current), `a sample of its family: ${line}`)
-      const identity = JSON.stringify([sample.name, Object.entries(sample.labels).sort()])
+      const identity = sample.name + labelText(sample.labels)
       assert.ok(!seen.has(identity), `a series appears once: ${line}`)
       seen.add(identity)
       current.family.samples.push(sample)
     }
   }
-  for (const [name, family] of families) {
-    assert.ok(family.samples.length > 0, `${name} has samples`)
-    if (family.type === 'histogram') checkHistograms(name, family)
-    if (family.type === 'counter') for (const { value } of family.samples) assert.ok(value >= 0, `${name} is a counter`)
-  }
+  for (const [name, family] of families) checkFamily(name, family)
   return families
+}
+
+function parseHelp(line: string): { name: string; text: string } {
+  const [, name = '', text = ''] = /^# HELP (\S+) (.*)$/.exec(line) ?? []
+  assert.match(name, NAME)
+  assert.doesNotMatch(text, /(?:^|[^\\])(?:\\\\)*\\(?![\\n])/, `bad escape in help: ${line}`)
+  return { name, text }
+}
+
+function checkFamily(name: string, family: ExposedFamily): void {
+  assert.ok(family.samples.length > 0, `${name} has samples`)
+  if (family.type === 'histogram') checkHistograms(name, family)
+  if (family.type === 'counter') for (const { value } of family.samples) assert.ok(value >= 0, `${name} is a counter`)
 }
 
 /** The value of a sample by name and labels, all of which must match. */
 export function sampleValue(text: string, name: string, labels: Readonly<Record<string, string>> = {}): number | undefined {
   for (const family of parseExposition(text).values()) {
     for (const sample of family.samples) {
-      if (sample.name === name && JSON.stringify(Object.entries(sample.labels).sort()) === JSON.stringify(Object.entries(labels).sort())) {
+      if (sample.name === name && labelText(sample.labels) === labelText(labels)) {
         return sample.value
       }
     }
   }
   return undefined
+}
+
+/** The same text for the same labels, in whatever order. */
+function labelText(labels: Readonly<Record<string, string>>): string {
+  return JSON.stringify(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)))
 }
 
 function belongsTo(sample: string, current: { name: string; family: ExposedFamily }): boolean {
@@ -108,8 +119,8 @@ function checkHistograms(name: string, family: ExposedFamily): void {
     const edges = buckets.map((bucket) => (bucket.labels['le'] === '+Inf' ? Infinity : Number(bucket.labels['le'])))
     assert.equal(edges.at(-1), Infinity, `${name}${labels} ends with +Inf`)
     for (let i = 1; i < buckets.length; i++) {
-      assert.ok(edges[i]! > edges[i - 1]!, `${name}${labels}: edges ascend`)
-      assert.ok(buckets[i]!.value >= buckets[i - 1]!.value, `${name}${labels}: buckets are cumulative`)
+      assert.ok((edges[i] ?? NaN) > (edges[i - 1] ?? NaN), `${name}${labels}: edges ascend`)
+      assert.ok((buckets[i]?.value ?? NaN) >= (buckets[i - 1]?.value ?? NaN), `${name}${labels}: buckets are cumulative`)
     }
     assert.equal(samples.filter((sample) => sample.name === `${name}_sum`).length, 1)
     assert.equal(samples.find((sample) => sample.name === `${name}_count`)?.value, buckets.at(-1)?.value, `${name}${labels}: count is +Inf`)
