@@ -21,6 +21,7 @@ const ABANDONED_BYTES_MAX = 64 * 1024 * 1024
 const OVERFLOW_BYTES_MAX = 16 * 1024 * 1024
 
 export interface CacheOptions extends CacheLimits {
+  /** Not asked today: every time comes with a head, from the caller's clock. */
   readonly clock: Clock
   /** Longest origin request for missing blocks. */
   readonly fetchRunBytes?: number

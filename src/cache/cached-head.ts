@@ -1,6 +1,6 @@
 // hot path
 import type { CachedHead, HeadInfo } from './api.ts'
-import { bodyOf, etagOf, metaOf, sizeOf, validatedAtOf } from './record.ts'
+import { bodyOf, etagAndMetaOf, etagLength, sizeOf, validatedAtOf } from './record.ts'
 import type { FoundRecord, RecordStore } from './record-store.ts'
 
 /** A head out of the arena, its segment pinned. What was not read before `release` is copied out by it: strings outlive the pin. */
@@ -11,8 +11,9 @@ export class PinnedHead implements CachedHead {
   readonly body: Uint8Array | undefined
   readonly #store: RecordStore
   #found: FoundRecord | undefined
-  #etag: string | undefined
-  #meta: string | undefined
+  /** ETag and meta, once they were asked for. */
+  #text: string | undefined
+  readonly #etagLength: number
 
   constructor(store: RecordStore, found: FoundRecord, key: string) {
     this.key = key
@@ -21,25 +22,28 @@ export class PinnedHead implements CachedHead {
     this.body = bodyOf(found.view, found.offset)
     this.#store = store
     this.#found = found
+    this.#etagLength = etagLength(found.view, found.offset)
   }
 
   get etag(): string {
-    if (this.#etag === undefined && this.#found !== undefined) this.#etag = etagOf(this.#found.view, this.#found.offset)
-    return this.#etag ?? ''
+    return this.#read().slice(0, this.#etagLength)
   }
 
   get meta(): string {
-    if (this.#meta === undefined && this.#found !== undefined) this.#meta = metaOf(this.#found.view, this.#found.offset)
-    return this.#meta ?? ''
+    return this.#read().slice(this.#etagLength)
   }
 
   release(): void {
     const found = this.#found
     if (found === undefined) return
-    this.#etag = this.etag
-    this.#meta = this.meta
+    this.#read()
     this.#found = undefined
     this.#store.unpin(found.segment)
+  }
+
+  #read(): string {
+    if (this.#text === undefined && this.#found !== undefined) this.#text = etagAndMetaOf(this.#found.view, this.#found.offset)
+    return this.#text ?? ''
   }
 }
 

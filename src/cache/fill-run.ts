@@ -236,8 +236,9 @@ export class FillRun {
   }
 
   #isInWindow(blockNo: number): boolean {
-    const from = this.#readers.size === 0 ? this.start : this.#fastestPosition()
-    return blockNo * BLOCK_BYTES - from < this.#context.fetchRunBytes * AHEAD_RUNS
+    // Whoever asked for it follows it before a second block can arrive, or has left.
+    if (this.#readers.size === 0) return blockNo === this.#firstBlock
+    return blockNo * BLOCK_BYTES - this.#fastestPosition() < this.#context.fetchRunBytes * AHEAD_RUNS
   }
 
   #memoryFor(blockNo: number): FillMemory | undefined {

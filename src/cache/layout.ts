@@ -28,7 +28,7 @@ const BUDGET_BYTES_PER_SLOT = 1280
 /** Small enough that reclaiming one copies for a millisecond or two, large enough that a cache of 256 GiB has few. */
 const SEGMENT_UNITS_MAX = 8
 
-const SEGMENTS_WANTED = 32
+const SEGMENTS_WANTED = 64
 
 const GENERATIONS_MAX = 65_536
 

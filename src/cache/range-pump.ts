@@ -58,7 +58,8 @@ class RangePump {
         this.#source.cancel(error instanceof Error ? error : new Error('body failed', { cause: error }))
         this.#source = undefined
         const longer = error instanceof BodyMismatch && error.longer
-        if (resumed || longer || this.#inSink || this.#spec.signal.aborted || error instanceof VersionGone) throw error
+        this.#spec.signal.throwIfAborted()
+        if (resumed || longer || this.#inSink || error instanceof VersionGone) throw error
       }
     }
   }
