@@ -1,0 +1,22 @@
+/** A self-signed certificate for origin.test, *.origin.test, localhost and 127.0.0.1, for tests alone. */
+export const ORIGIN_CERTIFICATE = `-----BEGIN CERTIFICATE-----
+MIIBvTCCAWOgAwIBAgIUIh7gWrf8yFbcwr9Lzv+VG2K2co4wCgYIKoZIzj0EAwIw
+FjEUMBIGA1UEAwwLb3JpZ2luLnRlc3QwIBcNMjYxMTIxMTMyNjEyWhgPMjEyNjEw
+MjgxMzI2MTJaMBYxFDASBgNVBAMMC29yaWdpbi50ZXN0MFkwEwYHKoZIzj0CAQYI
+KoZIzj0DAQcDQgAE2ERn9AosCqrWgr8ldjbRc02Sjo276OIp7TZlEuYnm9ImfYWK
+BOk34hEmCi7MFy1DPpkI+aTf5hzkSEsxynQeoqOBjDCBiTAdBgNVHQ4EFgQUfJMl
+B40lVe9iEtoYGo+unyg9kggwHwYDVR0jBBgwFoAUfJMlB40lVe9iEtoYGo+unyg9
+kggwDwYDVR0TAQH/BAUwAwEB/zA2BgNVHREELzAtgglsb2NhbGhvc3SCDSoub3Jp
+Z2luLnRlc3SCC29yaWdpbi50ZXN0hwR/AAABMAoGCCqGSM49BAMCA0gAMEUCIQCc
+soGw03T8+rGOilkReROgsGEs2KjepXbGv6UTEZtbWQIgfn+e1EnFoblHWZNhNzTm
+LFb0WSfq9faSN27yoZaob7c=
+-----END CERTIFICATE-----
+`
+
+/** The key of that certificate; it protects nothing. */
+export const ORIGIN_KEY = `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgJohv8ZEguDfQ1xRW
+k60R86LWqdCIc9YXpIZVaPNvT8KhRANCAATYRGf0CiwKqtaCvyV2NtFzTZKOjbvo
+4intNmUS5ieb0iZ9hYoE6TfiESYKLswXLUM+mQj5pN/mHORISzHKdB6i
+-----END PRIVATE KEY-----
+`
