@@ -38,6 +38,8 @@ export class Connection implements ExchangeHost, BodyHost {
   #decoder: BodyDecoder | undefined = undefined
   #body: IncomingBody | undefined = undefined
   readonly #pipeline = new PipelineBytes()
+  /** Input bytes are overwritten by the next read: what stays is copied. */
+  readonly #sharesInput: boolean
   #consuming = false
   #paused = false
   #lingeredBytes = 0
@@ -54,7 +56,7 @@ export class Connection implements ExchangeHost, BodyHost {
     this.writeBufferBytes = engine.limits.writeBufferBytes
     this.peer = { address: socket.remoteAddress ?? '', port: socket.remotePort ?? 0, secure }
     this.outbox = new Outbox(socket, engine.scratch, { secure, onProgress: () => this.#exchange?.progressed() })
-    socket.on('data', (bytes: Buffer) => this.#input(bytes))
+    this.#sharesInput = engine.input.listen(socket, (bytes) => this.#input(bytes))
     socket.on('end', () => this.#inputEnded())
     // What went wrong is of no use to anyone: 'close' follows, and that is when a client is gone.
     socket.on('error', () => undefined)
@@ -179,7 +181,8 @@ export class Connection implements ExchangeHost, BodyHost {
     if (this.#phase === 'closed') return
     const at = this.#consuming || this.#pipeline.bytes > 0 ? 0 : this.#consume(bytes)
     if (at === bytes.length || this.#phase !== 'reading') return
-    this.#pipeline.push(at === 0 ? bytes : bytes.subarray(at))
+    const rest = at === 0 ? bytes : bytes.subarray(at)
+    this.#pipeline.push(this.#sharesInput ? Buffer.from(rest) : rest)
     if (this.#pipeline.isFull(this.#engine.limits.pipelineBytes)) this.#pause()
   }
 
@@ -217,7 +220,7 @@ export class Connection implements ExchangeHost, BodyHost {
     if (head === undefined) return at
     let next = at
     if (framing.chunked || (framing.contentLength ?? 0) > 0) {
-      this.#body = new IncomingBody(this, framing.contentLength, framing.expectContinue)
+      this.#body = new IncomingBody(this, framing.contentLength, { awaitsContinue: framing.expectContinue, copies: this.#sharesInput })
       this.#decoder = framing.chunked
         ? new ChunkedDecoder(this.#engine.limits, this.#engine.names)
         : new LengthDecoder(framing.contentLength ?? 0)

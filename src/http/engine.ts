@@ -6,6 +6,7 @@ import type { HttpLimits } from './limits.ts'
 import { RequestParser } from './parser.ts'
 import { REFUSALS, type RefusalReason } from './refusal.ts'
 import { dateLine } from './response-head.ts'
+import { SocketInput } from './socket-input.ts'
 import { WriteScratch } from './write-scratch.ts'
 
 /** Body and field lines of an error answer that the engine gives by itself. */
@@ -31,6 +32,7 @@ export class Engine {
   readonly connections = new Set<Connection>()
   readonly names = new FieldNames()
   readonly scratch = new WriteScratch()
+  readonly input = new SocketInput()
   /** Monotonic time of the last sweep: good enough for every timeout, and free to read. */
   nowMs: number
   /** The Date field line; as old as the last sweep. */

@@ -26,6 +26,7 @@ export class IncomingBody implements RequestBody, BodySink {
   /** The client waits for a 100 that was not sent yet. */
   awaitsContinue: boolean
   readonly #host: BodyHost
+  readonly #copies: boolean
   #pieces: Buffer[] = []
   /** Block of our own at the end of #pieces, and how far it is filled. */
   #joined: Buffer | undefined = undefined
@@ -36,10 +37,12 @@ export class IncomingBody implements RequestBody, BodySink {
   #failure: Error | undefined = undefined
   #trailers: HeaderList = []
 
-  constructor(host: BodyHost, length: number | undefined, awaitsContinue: boolean) {
+  /** `copies`: what is pushed is overwritten later, so it has to be copied. */
+  constructor(host: BodyHost, length: number | undefined, options: { readonly awaitsContinue: boolean; readonly copies: boolean }) {
     this.#host = host
     this.length = length
-    this.awaitsContinue = awaitsContinue
+    this.awaitsContinue = options.awaitsContinue
+    this.#copies = options.copies
   }
 
   trailers(): HeaderList {
@@ -84,14 +87,14 @@ export class IncomingBody implements RequestBody, BodySink {
     const waiting = this.#waiting
     if (waiting !== undefined) {
       this.#waiting = undefined
-      waiting.resolve(bytes)
+      waiting.resolve(this.#own(bytes))
       return
     }
     this.bufferedBytes += bytes.length
     if (bytes.length < SMALL_PIECE_BYTES) this.#join(bytes)
     else {
       this.#closeJoined()
-      this.#pieces.push(bytes)
+      this.#pieces.push(this.#own(bytes))
     }
   }
 
@@ -118,6 +121,13 @@ export class IncomingBody implements RequestBody, BodySink {
     this.#pieces = []
     this.#joined = undefined
     this.bufferedBytes = 0
+  }
+
+  #own(bytes: Buffer): Buffer {
+    if (!this.#copies) return bytes
+    const copy = Buffer.allocUnsafeSlow(bytes.length)
+    copy.set(bytes)
+    return copy
   }
 
   #take(): Buffer | undefined {

@@ -24,6 +24,8 @@ import {
 export interface FuzzCase {
   readonly bytes: Buffer
   readonly packets: readonly Buffer[]
+  /** Nothing about it is odd: whoever refuses it is wrong. */
+  readonly clean: boolean
 }
 
 /** Case `index` of a run: pipelined requests from a grammar that likes framing tricks, some of them mutated afterwards. */
@@ -32,16 +34,23 @@ export function generateCase(seed: number, index: number): FuzzCase {
   let text = ''
   const count = 1 + maker.below(4)
   for (let i = 0; i < count; i += 1) text += maker.request()
-  if (maker.chance(0.3)) text = maker.mutate(text)
+  if (maker.oddly(0.3)) text = maker.mutate(text)
   if (maker.chance(0.1)) text = text.slice(0, maker.below(text.length + 1))
   const bytes = Buffer.from(text, 'latin1')
-  return { bytes, packets: maker.cut(bytes) }
+  return { bytes, packets: maker.cut(bytes), clean: maker.clean }
 }
 
 /** How often a part of an otherwise good request is odd. */
 const ODD = 0.02
 
+interface Body {
+  readonly fields: string[]
+  readonly bytes: string
+  readonly chunked: boolean
+}
+
 class RequestMaker {
+  clean = true
   readonly #random: () => number
 
   constructor(random: () => number) {
@@ -56,6 +65,13 @@ class RequestMaker {
     return this.#random() < probability
   }
 
+  /** A chance to do something odd. */
+  oddly(probability: number): boolean {
+    if (!this.chance(probability)) return false
+    this.clean = false
+    return true
+  }
+
   request(): string {
     const body = this.#body()
     const fields = [...this.#hosts(), ...body.fields]
@@ -64,7 +80,7 @@ class RequestMaker {
     if (this.chance(0.03)) fields.push(`Expect: ${this.#pick(['100-continue', '100-Continue', 'x', '', '100-continue, x'])}`)
     if (this.chance(0.02)) fields.push('Upgrade: websocket')
     this.#shuffle(fields)
-    let text = this.#leading() + this.#startLine() + this.#lineEnd()
+    let text = this.#leading() + this.#startLine(body.chunked) + this.#lineEnd()
     for (const field of fields) text += field + this.#lineEnd()
     return text + this.#lineEnd() + body.bytes
   }
@@ -108,56 +124,56 @@ class RequestMaker {
   }
 
   #leading(): string {
-    return this.chance(0.04) ? this.#pick(['\r\n', '\r\n', '\n', '\r', '\r\n\r\n', ' ', '\t\r\n', '\x00']) : ''
+    return this.oddly(0.04) ? this.#pick(['\r\n', '\r\n', '\n', '\r', '\r\n\r\n', ' ', '\t\r\n', '\x00']) : ''
   }
 
-  #startLine(): string {
-    const method = this.#oddly(METHODS, ODD_METHODS)
-    const target = this.#oddly(TARGETS, ODD_TARGETS)
-    const version = this.chance(ODD) ? this.#pick(ODD_VERSIONS) : this.chance(0.1) ? 'HTTP/1.0' : 'HTTP/1.1'
-    const blank = (): string => (this.chance(ODD / 2) ? this.#pick(['  ', '\t', '', ' \t', '\r']) : ' ')
+  #startLine(chunked: boolean): string {
+    const method = this.#oddPick(METHODS, ODD_METHODS)
+    const target = this.#oddPick(TARGETS, ODD_TARGETS)
+    const version = this.oddly(ODD) ? this.#pick(ODD_VERSIONS) : (chunked ? this.oddly(ODD) : this.chance(0.1)) ? 'HTTP/1.0' : 'HTTP/1.1'
+    const blank = (): string => (this.oddly(ODD / 2) ? this.#pick(['  ', '\t', '', ' \t', '\r']) : ' ')
     return method + blank() + target + blank() + version
   }
 
   #lineEnd(): string {
-    return this.chance(ODD / 4) ? this.#pick(ODD_LINE_ENDS) : '\r\n'
+    return this.oddly(ODD / 4) ? this.#pick(ODD_LINE_ENDS) : '\r\n'
   }
 
   #hosts(): string[] {
-    if (this.chance(ODD)) return []
-    const host = `${this.#caseOf('Host')}:${this.#blanks()}${this.chance(ODD) ? this.#pick(ODD_HOSTS) : 'localhost:9000'}`
-    return this.chance(ODD) ? [host, host] : [host]
+    if (this.oddly(ODD)) return []
+    const host = `${this.#caseOf('Host')}:${this.#blanks()}${this.oddly(ODD) ? this.#pick(ODD_HOSTS) : 'localhost:9000'}`
+    return this.oddly(ODD) ? [host, host] : [host]
   }
 
   #field(): string {
-    const name = this.#oddly(NAMES, ODD_NAMES)
-    return `${name}:${this.#blanks()}${this.#oddly(VALUES, ODD_VALUES)}${this.#blanks()}`
+    const name = this.#oddPick(NAMES, ODD_NAMES)
+    return `${name}:${this.#blanks()}${this.#oddPick(VALUES, ODD_VALUES)}${this.#blanks()}`
   }
 
-  #body(): { fields: string[]; bytes: string } {
+  #body(): Body {
     const kind = this.below(10)
-    if (kind < 4) return { fields: [], bytes: '' }
+    if (kind < 4) return { fields: [], bytes: '', chunked: false }
     const content = this.chance(0.3)
       ? 'GET /smuggled HTTP/1.1\r\nHost: evil\r\n\r\n'
       : 'abcdefghijklmnopqrstuvwxyz0123456789'.slice(0, this.below(37))
     if (kind < 7) return this.#lengthBody(content)
     const chunked = this.#chunkedBody(content)
-    if (this.chance(0.08)) {
+    if (this.oddly(0.08)) {
       const both = this.#lengthBody(chunked.bytes)
-      return { fields: [...chunked.fields, ...both.fields], bytes: chunked.bytes }
+      return { fields: [...chunked.fields, ...both.fields], bytes: chunked.bytes, chunked: true }
     }
     return chunked
   }
 
-  #lengthBody(content: string): { fields: string[]; bytes: string } {
-    const length = this.chance(0.06) ? this.#pick(ODD_LENGTHS) : String(content.length + (this.chance(0.03) ? this.below(5) - 2 : 0))
+  #lengthBody(content: string): Body {
+    const length = this.oddly(0.06) ? this.#pick(ODD_LENGTHS) : String(content.length + (this.oddly(0.03) ? this.below(5) - 2 : 0))
     const field = `${this.#nameWithTricks('Content-Length')}${this.#blanks()}${length}${this.#blanks()}`
-    return { fields: this.chance(0.03) ? [field, this.chance(0.5) ? field : 'Content-Length: 1'] : [field], bytes: content }
+    return { fields: this.oddly(0.03) ? [field, this.chance(0.5) ? field : 'Content-Length: 1'] : [field], bytes: content, chunked: false }
   }
 
-  #chunkedBody(content: string): { fields: string[]; bytes: string } {
-    const coding = this.chance(0.06) ? this.#pick(ODD_CODINGS) : 'chunked'
-    const field = `${this.#nameWithTricks('Transfer-Encoding')}${this.#blanks()}${coding}${this.#pick(['', '', ' ', this.#blanks()])}`
+  #chunkedBody(content: string): Body {
+    const coding = this.oddly(0.06) ? this.#pick(ODD_CODINGS) : 'chunked'
+    const field = `${this.#nameWithTricks('Transfer-Encoding')}${this.#blanks()}${coding}${this.oddly(ODD) ? this.#blanks() : this.#pick(['', ' '])}`
     let bytes = ''
     for (let at = 0; at < content.length;) {
       const size = 1 + this.below(20)
@@ -166,7 +182,7 @@ class RequestMaker {
       at += size
     }
     bytes += `${this.#pick(['0', '0', '0', '00', '000'])}${this.#extension()}${this.#lineEnd()}${this.#trailers()}${this.#lineEnd()}`
-    return { fields: this.chance(0.03) ? [field, this.chance(0.5) ? field : 'Transfer-Encoding: identity'] : [field], bytes }
+    return { fields: this.oddly(0.03) ? [field, this.chance(0.5) ? field : 'Transfer-Encoding: identity'] : [field], bytes, chunked: true }
   }
 
   #chunk(part: string): string {
@@ -185,23 +201,28 @@ class RequestMaker {
       `\t${hex}`,
       'FFFFFFFFFFFFFFFF',
       '7fffffffffffffff',
+      `/${hex}`,
+      `:${hex}`,
+      `@${hex}`,
+      `${hex}\``,
+      `${hex}g`,
     ]
-    const size = this.chance(ODD) ? this.#pick(odd) : this.#pick([hex, hex, hex.toUpperCase(), `0${hex}`])
+    const size = this.oddly(ODD) ? this.#pick(odd) : this.#pick([hex, hex, hex.toUpperCase(), `0${hex}`])
     return size + this.#extension() + this.#lineEnd() + part + this.#lineEnd()
   }
 
   #extension(): string {
-    if (this.chance(ODD)) return this.#pick(ODD_EXTENSIONS)
+    if (this.oddly(ODD)) return this.#pick(ODD_EXTENSIONS)
     return this.chance(0.1) ? this.#pick(EXTENSIONS) : ''
   }
 
   #trailers(): string {
     if (!this.chance(0.15)) return ''
-    return this.chance(0.15) ? `${this.#pick(ODD_TRAILERS)}\r\n` : `${this.#field()}${this.#lineEnd()}`
+    return this.oddly(0.15) ? `${this.#pick(ODD_TRAILERS)}\r\n` : `${this.#field()}${this.#lineEnd()}`
   }
 
   #nameWithTricks(name: string): string {
-    if (!this.chance(ODD)) return `${this.#caseOf(name)}:`
+    if (!this.oddly(ODD)) return `${this.#caseOf(name)}:`
     return this.#pick([
       `${name} :`,
       ` ${name}:`,
@@ -224,8 +245,8 @@ class RequestMaker {
     return this.#pick(['', ' ', ' ', ' ', '\t', '  \t '])
   }
 
-  #oddly(usual: readonly string[], odd: readonly string[]): string {
-    return this.chance(ODD) ? this.#pick(odd) : this.#pick(usual)
+  #oddPick(usual: readonly string[], odd: readonly string[]): string {
+    return this.oddly(ODD) ? this.#pick(odd) : this.#pick(usual)
   }
 
   #pick(list: readonly string[]): string {
