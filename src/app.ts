@@ -3,6 +3,7 @@ import { startAdmin, type AdminServer } from './admin/admin.ts'
 import { systemClock } from './base/clock.ts'
 import type { Config, HostPort, LinkConfig } from './config/config.ts'
 import type { WorkerOrder, WorkerReport, WorkerStart } from './worker-protocol.ts'
+import { readLiveness } from './signals/registry-reader.ts'
 import { RegistryWriter } from './signals/registry-writer.ts'
 import { allocateRegistry, renderMetrics } from './signals/registry.ts'
 import { SystemSampler } from './signals/system-sampler.ts'
@@ -43,6 +44,7 @@ export async function startServer(config: Config): Promise<RunningServer> {
       token: config.adminToken,
       version: VERSION,
       renderMetrics: () => renderMetrics(metrics, { version: VERSION }),
+      liveness: () => readLiveness(metrics, systemClock.nowMs()),
       readiness: () => ({ ready: !draining, reasons: draining ? ['draining: the process was told to stop'] : [] }),
       profile: async (what, seconds) => worker.profile(what, seconds),
     })

@@ -19,7 +19,7 @@ async function runCommandLine(argv: readonly string[]): Promise<number> {
       process.stderr.write(parsed.text)
       return 2
     case 'run':
-      return await run(parsed)
+      return run(parsed)
   }
 }
 
@@ -35,9 +35,9 @@ async function run(parsed: Extract<ParsedArgs, { kind: 'run' }>): Promise<number
       return result.exitCode
     }
     case 'serve':
-      return await serve(input, { start: startServer, stop, stderr: process.stderr })
+      return serve(input, { start: startServer, stop, stderr: process.stderr })
     case 'demo':
-      return await demo(
+      return demo(
         { own: parsed.own, flags: parsed.flags, directory, machineMemoryBytes: input.machineMemoryBytes },
         {
           start: startServer,

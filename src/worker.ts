@@ -17,7 +17,7 @@ const PUBLISH_INTERVAL_MS = 1000
 async function runDataWorker(port: MessagePort, start: WorkerStart): Promise<void> {
   const { config } = start
   const writer = new RegistryWriter(start.metrics, start.name)
-  const log = openLog(config, start.name)
+  const log = openLog(config, start.name, writer)
   const settler = new Settler({ writer, log, prices: config.prices, clock: systemClock })
   const plane = await startDataPlane(config, {
     clock: systemClock,
@@ -44,8 +44,10 @@ async function runDataWorker(port: MessagePort, start: WorkerStart): Promise<voi
   port.postMessage({ kind: 'listening', at: plane.at } satisfies WorkerReport)
 }
 
-function openLog(config: Config, thread: string): Log {
-  return createLog({ level: config.log.level, requests: config.log.requests, secrets: secretsOf(config), thread })
+function openLog(config: Config, thread: string, writer: RegistryWriter): Log {
+  const dropped = writer.counter('logLinesDropped', {})
+  const { level, requests } = config.log
+  return createLog({ level, requests, secrets: secretsOf(config), thread, onDrop: (lines) => dropped.add(lines) })
 }
 
 /** What orders work on. */
