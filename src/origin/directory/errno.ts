@@ -6,7 +6,7 @@ export function errnoOf(error: unknown): string | undefined {
 }
 
 /** True where nothing is at a path, or nothing that a key could mean. */
-export function isMissing(error: unknown): boolean {
+function isMissing(error: unknown): boolean {
   const code = errnoOf(error)
   return code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP' || code === 'ENXIO'
 }

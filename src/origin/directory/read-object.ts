@@ -96,14 +96,14 @@ export async function objectFacts(
 }
 
 /** There is one version of everything; S3 calls it `null` in a bucket that never had versions. */
-export function checkVersionId(call: DirectoryCall): void {
+function checkVersionId(call: DirectoryCall): void {
   const versionId = queryValue(call.query, 'versionId')
   if (versionId !== undefined && versionId !== 'null')
     throw new Refusal('NoSuchVersion', { fields: { Key: call.key, VersionId: versionId } })
 }
 
 /** Throws what a failed condition of a read or copy means. */
-export function preconditionFailed(headers: HeaderList): Refusal {
+function preconditionFailed(headers: HeaderList): Refusal {
   const condition = headerValue(headers, 'if-match') === undefined ? 'If-Unmodified-Since' : 'If-Match'
   return new Refusal('PreconditionFailed', { fields: { Condition: condition } })
 }
