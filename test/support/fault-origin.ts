@@ -18,7 +18,7 @@ export interface FaultRequest {
 }
 
 /** The connection that a request came on, for answers that HTTP libraries do not give. */
-export interface FaultReply {
+interface FaultReply {
   /** A whole answer with Content-Length; `headers` may override it. */
   answer(status: number, headers?: Readonly<Record<string, string | number>>, body?: string | Uint8Array): void
   /** Head and part of a body: announces more than it sends. The connection stays open until `end` or `reset`. */
