@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Consistency } from '../config/config.ts'
-import { decide, parseClientWish } from './decide.ts'
+import { clientWish, decide, mustAskItself, parseClientWish } from './decide.ts'
 
 const NOW_MS = 1_000_000
 const WISH = parseClientWish(undefined)
@@ -70,6 +70,36 @@ test('decide() honours no-cache and max-age of the client', () => {
   assert.equal(decideAt(IMMUTABLE, 5000, { cacheControl: 'max-age=5' }), 'serve fresh')
   assert.equal(decideAt(IMMUTABLE, 5001, { cacheControl: 'Max-Age=5' }), 'revalidate client-no-cache')
   assert.equal(decideAt(IMMUTABLE, 5001, { cacheControl: 'max-age=x, foo' }), 'serve fresh')
+})
+
+test('decide() never asks for a client that wants a cached answer only', () => {
+  const input = { known: { etag: '"a"', validatedAtMs: NOW_MS - 5000 }, confirmedEtag: undefined, nowMs: NOW_MS }
+  const ONLY = parseClientWish('only-if-cached')
+  const refused = { kind: 'refuse', reason: 'only-if-cached' }
+  assert.deepEqual(decide({ ...input, mode: ttl(5000), wish: ONLY }), refused)
+  assert.deepEqual(decide({ ...input, mode: STRICT, wish: ONLY }), refused)
+  assert.deepEqual(decide({ ...input, mode: IMMUTABLE, wish: parseClientWish('only-if-cached, max-age=4') }), refused)
+  assert.equal(decide({ ...input, mode: ttl(5001), wish: ONLY }).kind, 'serve')
+})
+
+test('decide() never serves a stale answer to an error where the mode has no such window', () => {
+  const known = { etag: '"a"', validatedAtMs: NOW_MS - 1000 }
+  const decision = decide({ known, confirmedEtag: undefined, mode: ttl(1000), wish: WISH, nowMs: NOW_MS })
+  assert.deepEqual(decision, { kind: 'revalidate', reason: 'expired', staleIfError: false })
+})
+
+test('mustAskItself() holds for the strict mode and for clients that want an end-to-end answer', () => {
+  assert.equal(mustAskItself(STRICT, WISH), true)
+  assert.equal(mustAskItself(ttl(1000), WISH), false)
+  assert.equal(mustAskItself(IMMUTABLE, parseClientWish('no-cache')), true)
+  assert.equal(mustAskItself(IMMUTABLE, parseClientWish('max-age=0')), true)
+  assert.equal(mustAskItself(IMMUTABLE, parseClientWish('max-age=1')), false)
+})
+
+test('clientWish() reads repeated fields as one list', () => {
+  const wish = clientWish(['cache-control', 'max-age=5', 'host', 'h', 'cache-control', 'no-store, only-if-cached'])
+  assert.deepEqual(wish, { noCache: false, noStore: true, onlyIfCached: true, maxAgeMs: 5000 })
+  assert.equal(clientWish(['host', 'h']), WISH)
 })
 
 test('decide() takes a confirmation time in the future as now', () => {

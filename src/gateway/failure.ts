@@ -1,3 +1,4 @@
+import { BodyMismatch } from '../cache/api.ts'
 import { ClientGone } from '../http/exchange.ts'
 import { OriginFailure } from '../origin/origin.ts'
 import { ERROR_CONTENT_TYPE, errorXml, Refusal, type S3ErrorCode } from '../s3/errors.ts'
@@ -80,6 +81,8 @@ function judge(error: unknown): Verdict {
     if (error.kind === 'body' && (cause instanceof Refusal || cause instanceof ClientGone)) return judge(cause)
     return { refusal: refusalOf(error), outcome: 'failed', reason: 'origin' }
   }
+  // What the origin sent was not as long as it said, twice.
+  if (error instanceof BodyMismatch) return { refusal: new Refusal('BadGateway'), outcome: 'failed', reason: 'origin' }
   return { refusal: new Refusal('InternalError'), outcome: 'failed', reason: 'internal' }
 }
 
@@ -89,6 +92,8 @@ function reasonOf(code: S3ErrorCode): Reason {
   if (code === 'PreconditionFailed') return 'condition'
   if (code === 'InvalidRange') return 'range-not-satisfiable'
   if (code === 'SlowDown') return 'overload'
+  // An origin that is too slow is an OriginFailure: this one is hotbucket's own.
+  if (code === 'GatewayTimeout') return 'only-if-cached'
   return 'malformed'
 }
 

@@ -14,8 +14,14 @@ import { askForObject, discard } from './origin-call.ts'
 /** What the origin said of an object that was not in the cache. */
 export type Opened =
   | { readonly kind: 'version'; readonly info: HeadInfo; readonly stored: boolean; readonly originStatus: number }
-  /** Some other answer (404, 403, 503 …), small enough to be given to everyone who waits. */
-  | { readonly kind: 'answer'; readonly status: number; readonly headers: HeaderList; readonly body: Uint8Array }
+  /** Some other answer (404, 403, 503 …), small enough to be given to everyone who waits. To HEAD it came without its body. */
+  | {
+      readonly kind: 'answer'
+      readonly asked: 'GET' | 'HEAD'
+      readonly status: number
+      readonly headers: HeaderList
+      readonly body: Uint8Array
+    }
   /** No strong ETag, no length: only a request of one's own can answer. */
   | { readonly kind: 'uncacheable' }
 
@@ -35,7 +41,7 @@ export async function openByGet(context: ReadContext): Promise<Opened> {
     await discard(response.body)
     return openByHead(context)
   }
-  if (response.status !== 200 && response.status !== 206) return otherAnswer(response)
+  if (response.status !== 200 && response.status !== 206) return otherAnswer(response, 'GET')
   const extent = extentOf(response)
   const verdict = storableResponse(response.status, response.headers)
   if (extent === undefined || !verdict.storable) {
@@ -61,7 +67,7 @@ export async function openByHead(context: ReadContext): Promise<Opened> {
   const generation = gateway.cache.generation(cacheKey)
   const askedAtMs = gateway.clock.nowMs()
   const response = await askForObject(context, 'HEAD', [])
-  if (response.status !== 200) return otherAnswer(response)
+  if (response.status !== 200) return otherAnswer(response, 'HEAD')
   await discard(response.body)
   const verdict = storableResponse(200, response.headers)
   if (!verdict.storable) return { kind: 'uncacheable' }
@@ -70,11 +76,11 @@ export async function openByHead(context: ReadContext): Promise<Opened> {
   return { kind: 'version', info, stored, originStatus: 200 }
 }
 
-async function otherAnswer(response: OriginResponse): Promise<Opened> {
+async function otherAnswer(response: OriginResponse, asked: 'GET' | 'HEAD'): Promise<Opened> {
   const body = await collect(response.body, ANSWER_BYTES_MAX)
   if (body === undefined)
     throw new OriginFailure('protocol', `Cannot use an answer ${response.status}: its body is longer than ${ANSWER_BYTES_MAX} bytes`)
-  return { kind: 'answer', status: response.status, headers: response.headers, body }
+  return { kind: 'answer', asked, status: response.status, headers: response.headers, body }
 }
 
 /** The Range of the first request: what the client wants, at most one run, ending on a block. Suffix ranges go up as they are. */

@@ -3,19 +3,24 @@ import { VersionGone, type CachedHead, type HeadInfo } from '../cache/api.ts'
 import { OriginFailure } from '../origin/origin.ts'
 import { Refusal } from '../s3/errors.ts'
 import type { ReadContext } from './context.ts'
-import { decide, parseClientWish, type Decision } from './decide.ts'
+import { clientWish, decide, mustAskItself, type Decision } from './decide.ts'
 import { flightName, invalidateObject } from './invalidate.ts'
 import { openByGet, openByHead, type Opened } from './open.ts'
 import { forward } from './forward.ts'
 import { revalidate } from './revalidate.ts'
-import { sendAnswer, sendSelected, type Serving } from './send-object.ts'
+import { sendAnswer, sendSelected } from './send-object.ts'
 
 /** How often a read starts over because the version changed under it before its first byte was sent. */
 const READ_ATTEMPTS_MAX = 3
 
 /** GetObject and HeadObject: look up, decide, act. Starts over where the origin moved to another version meanwhile. */
 export async function readObject(context: ReadContext): Promise<void> {
-  const wish = parseClientWish(headerValue(context.request.headers, 'cache-control'))
+  const wish = clientWish(context.request.headers)
+  if (wish.noStore) {
+    await forward(context, { outcome: 'pass', reason: 'uncacheable-request' })
+    return
+  }
+  const itself = mustAskItself(context.mode, wish)
   let confirmedEtag: string | undefined
   for (let attempt = 1; ; attempt++) {
     const generation = context.gateway.cache.generation(context.cacheKey)
@@ -23,7 +28,7 @@ export async function readObject(context: ReadContext): Promise<void> {
     const nowMs = context.gateway.clock.nowMs()
     const decision = decide({ known: head, confirmedEtag, mode: context.mode, wish, nowMs })
     try {
-      const next = await act(context, decision, head, generation)
+      const next = await act(context, decision, { head, generation, itself, confirmed: head !== undefined && head.etag === confirmedEtag })
       if (next === 'done') return
       confirmedEtag = next.confirmedEtag
     } catch (error) {
@@ -43,19 +48,31 @@ function asOriginFailure(error: unknown): unknown {
 
 type Next = 'done' | { readonly confirmedEtag: string }
 
-async function act(context: ReadContext, decision: Decision, head: CachedHead | undefined, generation: number): Promise<Next> {
+/** What one look into the cache found. */
+interface Look {
+  readonly head: CachedHead | undefined
+  readonly generation: number
+  /** The origin must be asked for this request alone, if it is asked. */
+  readonly itself: boolean
+  /** The origin named this version for this request. */
+  readonly confirmed: boolean
+}
+
+async function act(context: ReadContext, decision: Decision, look: Look): Promise<Next> {
   const { record } = context
+  const { head, generation } = look
   switch (decision.kind) {
     case 'serve':
       if (head === undefined) throw new Refusal('InternalError')
-      return serve(context, head, { generation, reason: decision.reason })
+      return serve(context, head, { generation, reason: decision.reason, confirmed: look.confirmed })
     case 'revalidate':
       if (head === undefined) throw new Refusal('InternalError')
-      return serveRevalidated(context, head, decision, generation)
+      return serveRevalidated(context, head, decision, look)
     case 'fetch':
       record.reason = decision.reason
-      return fetchAbsent(context)
+      return fetchAbsent(context, { itself: look.itself, wantsError: false })
     case 'refuse':
+      head?.release()
       record.reason = decision.reason
       throw new Refusal('GatewayTimeout', { message: 'The client asked for a cached answer only, and there is none' })
   }
@@ -64,13 +81,13 @@ async function act(context: ReadContext, decision: Decision, head: CachedHead | 
 async function serve(
   context: ReadContext,
   head: CachedHead,
-  how: { generation: number; reason: 'fresh' | 'stale-while-revalidate' | 'stale-if-error' },
+  how: { generation: number; reason: 'fresh' | 'stale-while-revalidate' | 'stale-if-error'; confirmed: boolean },
 ): Promise<Next> {
   const { record } = context
   const stale = how.reason !== 'fresh'
-  // A read that had to ask first keeps the reason why it asked.
-  if (stale || record.originRequests === 0) record.reason = how.reason
-  record.outcome = stale ? 'stale' : record.originRequests > 0 ? 'revalidated' : 'memory'
+  // A read that had to ask first, or to wait for the answer to another's question, keeps the reason why.
+  if (!how.confirmed) record.reason = how.reason
+  record.outcome = stale ? 'stale' : how.confirmed ? 'revalidated' : 'memory'
   if (how.reason === 'stale-while-revalidate') refreshInBackground(context, head)
   await sendSelected(context, { head, generation: how.generation, leads: false, stored: true })
   return 'done'
@@ -78,7 +95,7 @@ async function serve(
 
 /** The answer does not wait for it; a failure leaves the old head to the next request's decision. */
 function refreshInBackground(context: ReadContext, head: CachedHead): void {
-  revalidate(context, detached(head)).catch(() => undefined)
+  revalidate(context, detached(head), false).catch(() => undefined)
 }
 
 /** A head without its pin: plain values, safe to keep across a wait. */
@@ -90,61 +107,71 @@ async function serveRevalidated(
   context: ReadContext,
   head: CachedHead,
   decision: Extract<Decision, { kind: 'revalidate' }>,
-  generation: number,
+  look: Look,
 ): Promise<Next> {
   const { record } = context
+  const { generation, itself } = look
   record.reason = decision.reason
   const known = detached(head)
   head.release()
-  const opened = await revalidate(context, known).catch((error: unknown) => {
+  const opened = await revalidate(context, known, itself).catch((error: unknown) => {
     if (error instanceof OriginFailure && decision.staleIfError) return error
     throw error
   })
   const failed = opened instanceof OriginFailure || (opened.kind === 'answer' && opened.status >= 500)
   if (failed && decision.staleIfError) {
     const old = context.gateway.cache.lookupHead(context.cacheKey)
-    if (old !== undefined) return serve(context, old, { generation, reason: 'stale-if-error' })
+    if (old !== undefined) return serve(context, old, { generation, reason: 'stale-if-error', confirmed: false })
   }
   if (opened instanceof OriginFailure) throw opened
-  if (opened.kind === 'version' && opened.stored) {
-    record.outcome = 'revalidated'
-    return { confirmedEtag: opened.info.etag }
-  }
-  return finish(context, opened, { generation, leads: false })
+  if (opened.kind === 'version' && opened.stored) return { confirmedEtag: opened.info.etag }
+  return finish(context, opened, { generation, leads: false, itself, asked: 'HEAD' })
+}
+
+/** HEAD where a condition could make the body unnecessary: asking for the head first costs no more than direct. */
+function cheapestMethod(context: ReadContext): 'GET' | 'HEAD' {
+  const { method, headers } = context.request
+  const conditional = headerValue(headers, 'if-none-match') !== undefined || headerValue(headers, 'if-modified-since') !== undefined
+  return method === 'HEAD' || conditional ? 'HEAD' : 'GET'
 }
 
 /** Nothing here: ask the origin, together with everyone who wants the same, and read what it brings. */
-async function fetchAbsent(context: ReadContext): Promise<Next> {
+async function fetchAbsent(context: ReadContext, asking: { itself: boolean; wantsError: boolean }): Promise<Next> {
   const { gateway, cacheKey } = context
+  const { itself, wantsError } = asking
   const generation = gateway.cache.generation(cacheKey)
-  const byHead = context.request.method === 'HEAD' || mayNeedNoBody(context)
-  const name = byHead ? flightName.head(cacheKey) : flightName.open(cacheKey)
-  const start = async (): Promise<Opened> => (byHead ? openByHead(context) : openByGet(context))
-  if (context.mode.kind === 'strict' && gateway.opening.has(name)) {
-    // That question may have been asked before this request came; its answer could be older than promised.
-    return finish(context, await openByHead(context), { generation, leads: true })
+  const method = wantsError ? 'GET' : cheapestMethod(context)
+  const name = method === 'HEAD' ? flightName.head(cacheKey) : flightName.open(cacheKey)
+  const ask = async (asked: 'GET' | 'HEAD'): Promise<Opened> => (asked === 'HEAD' ? openByHead(context) : openByGet(context))
+  if (itself && gateway.opening.has(name)) {
+    // That question may have been asked before this request came; its answer could be older than promised. The head of the
+    // current version is enough: its body is shared with whoever reads the same version.
+    const asked = wantsError ? 'GET' : 'HEAD'
+    return finish(context, await ask(asked), { generation, leads: true, itself, asked })
   }
-  const { answer, led } = gateway.opening.join(name, start)
-  return finish(context, await answer, { generation, leads: led })
+  const { answer, led } = gateway.opening.join(name, async () => ask(method))
+  return finish(context, await answer, { generation, leads: led, itself, asked: method })
 }
 
-/** True where a condition could make the body unnecessary: then asking for the head first costs no more than direct. */
-function mayNeedNoBody(context: ReadContext): boolean {
-  const { headers } = context.request
-  return headerValue(headers, 'if-none-match') !== undefined || headerValue(headers, 'if-modified-since') !== undefined
-}
-
-async function finish(context: ReadContext, opened: Opened, how: { generation: number; leads: boolean }): Promise<Next> {
+/** Gives the client what the origin said; `asked` is how it was asked. */
+async function finish(
+  context: ReadContext,
+  opened: Opened,
+  how: { generation: number; leads: boolean; itself: boolean; asked: 'GET' | 'HEAD' },
+): Promise<Next> {
   const { record } = context
+  const { generation, leads, itself } = how
   switch (opened.kind) {
-    case 'version': {
-      record.outcome = how.leads ? 'miss' : 'coalesced'
-      const serving: Serving = { head: opened.info, stored: opened.stored, originStatus: opened.originStatus, ...how }
-      await sendSelected(context, serving)
+    case 'version':
+      record.outcome = leads ? 'miss' : 'coalesced'
+      await sendSelected(context, { head: opened.info, stored: opened.stored, originStatus: opened.originStatus, generation, leads })
       return 'done'
-    }
     case 'answer':
-      record.outcome = how.leads ? 'miss' : 'coalesced'
+      // An error to HEAD has no body, and clients read S3's errors from the body.
+      if (context.request.method === 'GET' && how.asked === 'HEAD' && opened.status < 500) {
+        return fetchAbsent(context, { itself, wantsError: true })
+      }
+      record.outcome = leads ? 'miss' : 'coalesced'
       record.reason = opened.status >= 500 ? 'origin' : record.reason
       sendAnswer(context, opened)
       return 'done'

@@ -1,7 +1,7 @@
 import { headerValue, renderHeaders, withoutHeaders, type HeaderList } from '../base/header-list.ts'
 import type { CachedHead, HeadInfo, Piece, VersionReader } from '../cache/api.ts'
 import { ClientGone } from '../http/exchange.ts'
-import { Refusal } from '../s3/errors.ts'
+import { ERROR_CONTENT_TYPE, errorXml, Refusal, S3_ERRORS, type S3ErrorCode } from '../s3/errors.ts'
 import { forwardedResponseFields, wantsChecksums } from '../s3/headers.ts'
 import { formatContentRange } from '../s3/range.ts'
 import { answer, answerStream } from './answer.ts'
@@ -186,14 +186,40 @@ function withOverrides(lines: string, overrides: HeaderList): string {
   return kept + renderHeaders(overrides)
 }
 
-/** Gives an origin's answer (404, 403, 503 …) as it is to one of those who waited for it. */
+/** Gives an origin's answer (404, 403, 503 …) to one of those who waited for it; one to HEAD gets the body that a GET needs. */
 export function sendAnswer(context: ReadContext, given: Extract<Opened, { kind: 'answer' }>): void {
-  const { record } = context
+  const { record, request } = context
   const originId = headerValue(given.headers, 'x-amz-request-id')
   record.originRequestId = originId
-  const kept = withoutHeaders(forwardedResponseFields(given.headers), (name) => name === 'x-amz-request-id')
   const requestId = originId ?? record.requestId
-  const fields = renderHeaders(kept) + replyFields(record, { originStatus: given.status, requestId })
-  const isHead = context.request.method === 'HEAD'
-  answer(context, { status: given.status, fields, length: isHead ? undefined : given.body.length }, isHead ? undefined : given.body)
+  const bodyIsOurs = given.asked === 'HEAD' && request.method === 'GET'
+  const kept = withoutHeaders(
+    forwardedResponseFields(given.headers),
+    (name) => name === 'x-amz-request-id' || (bodyIsOurs && name.startsWith('content-')),
+  )
+  const contentType = bodyIsOurs ? `Content-Type: ${ERROR_CONTENT_TYPE}\r\n` : ''
+  const fields = renderHeaders(kept) + contentType + replyFields(record, { originStatus: given.status, requestId })
+  if (request.method === 'HEAD') {
+    answer(context, { status: given.status, fields, length: undefined })
+    return
+  }
+  const body = bodyIsOurs ? errorBody(given.status, request.rawPath, requestId) : given.body
+  answer(context, { status: given.status, fields, length: body.length }, body)
+}
+
+/** S3's codes for what an origin says by status alone. */
+const CODE_OF_STATUS: Readonly<Record<number, S3ErrorCode>> = {
+  403: 'AccessDenied',
+  404: 'NoSuchKey',
+  405: 'MethodNotAllowed',
+  429: 'SlowDown',
+  500: 'InternalError',
+  501: 'NotImplemented',
+  502: 'BadGateway',
+  504: 'GatewayTimeout',
+}
+
+function errorBody(status: number, resource: string, requestId: string): Uint8Array {
+  const code = CODE_OF_STATUS[status] ?? (status >= 500 ? 'ServiceUnavailable' : 'InvalidRequest')
+  return Buffer.from(errorXml({ code, message: S3_ERRORS[code].message, resource, requestId }), 'latin1')
 }
