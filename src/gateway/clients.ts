@@ -1,5 +1,5 @@
 import type { ClientConfig, GrantAction, GrantConfig } from '../config/config.ts'
-import { compilePattern } from './name-pattern.ts'
+import { compilePattern, keyPrefix } from './name-pattern.ts'
 
 /** Who sent a request. */
 export type Caller = { readonly kind: 'anonymous' } | { readonly kind: 'client'; readonly client: Client }
@@ -37,5 +37,6 @@ export class Clients {
 function compileGrant(grant: GrantConfig): (action: GrantAction, bucket: string, keyOrPrefix: string) => boolean {
   const matches = compilePattern(grant.bucket)
   const actions = new Set(grant.actions)
-  return (action, bucket, keyOrPrefix) => actions.has(action) && matches(bucket) && keyOrPrefix.startsWith(grant.prefix)
+  const prefix = keyPrefix(grant.prefix)
+  return (action, bucket, keyOrPrefix) => actions.has(action) && matches(bucket) && keyOrPrefix.startsWith(prefix)
 }

@@ -4,6 +4,7 @@ import type { ClientConfig, Consistency, RuleConfig } from '../config/config.ts'
 import type { Origin } from '../origin/origin.ts'
 import { SigningKeys } from '../s3/sigv4/signing-keys.ts'
 import type { RequestRecord } from '../signals/record.ts'
+import { AskTimes } from './ask-times.ts'
 import { BucketEpochs } from './bucket-epochs.ts'
 import { Clients } from './clients.ts'
 import type { Gateway } from './gateway.ts'
@@ -35,6 +36,7 @@ export function createGateway(parts: GatewayParts): Gateway {
     epochs: new BucketEpochs(),
     requestIds: new RequestIds(),
     clock: parts.clock,
+    askTimes: new AskTimes(parts.clock),
     settle: parts.settle,
     options: { anonymous: parts.anonymous, domains: parts.domains, clockSkewMs: parts.clockSkewMs },
   }

@@ -5,7 +5,7 @@ import type { Reason } from '../signals/vocabulary.ts'
 /** What is known of an object when a read arrives. */
 export interface Known {
   readonly etag: string
-  /** Wall clock of the origin's last confirmation, ms. */
+  /** Wall clock of the origin's last confirmation, ms; a fraction only tells those within a millisecond apart. */
   readonly validatedAtMs: number
 }
 
@@ -51,7 +51,7 @@ function decideAlone(input: DecisionInput): Decision {
   const { known, mode, wish } = input
   if (known === undefined) return { kind: 'fetch', reason: 'absent' }
   if (known.etag === input.confirmedEtag) return FRESH
-  const ageMs = Math.max(0, input.nowMs - known.validatedAtMs)
+  const ageMs = ageOf(known, input.nowMs)
   const staleIfError = mode.kind === 'ttl' && mode.staleIfErrorMs > 0 && ageMs <= mode.ttlMs + mode.staleIfErrorMs
   if (wish.noCache || (wish.maxAgeMs !== undefined && ageMs > wish.maxAgeMs)) {
     return { kind: 'revalidate', reason: 'client-no-cache', staleIfError: false }
@@ -66,6 +66,11 @@ function decideAlone(input: DecisionInput): Decision {
       if (ageMs < mode.ttlMs + mode.staleWhileRevalidateMs) return { kind: 'serve', reason: 'stale-while-revalidate' }
       return { kind: 'revalidate', reason: 'expired', staleIfError }
   }
+}
+
+/** How long ago the origin confirmed it, ms. */
+export function ageOf(known: Pick<Known, 'validatedAtMs'>, nowMs: number): number {
+  return Math.max(0, nowMs - Math.floor(known.validatedAtMs))
 }
 
 /**

@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import type { Cache } from '../cache/cache.ts'
 import type { SigningKeys } from '../s3/sigv4/signing-keys.ts'
 import type { RequestRecord } from '../signals/record.ts'
+import type { AskTimes } from './ask-times.ts'
 import type { BucketEpochs } from './bucket-epochs.ts'
 import type { Clients } from './clients.ts'
 import type { Opened } from './open.ts'
@@ -20,6 +21,7 @@ export interface Gateway {
   readonly epochs: BucketEpochs
   readonly requestIds: RequestIds
   readonly clock: Clock
+  readonly askTimes: AskTimes
   readonly settle: (record: RequestRecord) => void
   readonly options: {
     /** Requests without a signature are served. */

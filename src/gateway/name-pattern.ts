@@ -6,3 +6,8 @@ export function compilePattern(pattern: string): (name: string) => boolean {
   const expression = new RegExp(`^${source.join('.*')}$`, 's')
   return (name) => expression.test(name)
 }
+
+/** A key prefix of the configuration as bytes, like the keys it is compared with: its UTF-8 bytes as latin1. */
+export function keyPrefix(prefix: string): string {
+  return Buffer.from(prefix, 'utf8').toString('latin1')
+}

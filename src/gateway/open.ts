@@ -34,7 +34,7 @@ const ANSWER_BYTES_MAX = 256 * 1024
 export async function openByGet(context: ReadContext): Promise<Opened> {
   const { gateway, cacheKey } = context
   const generation = gateway.cache.generation(cacheKey)
-  const askedAtMs = gateway.clock.nowMs()
+  const askedAtMs = gateway.askTimes.next()
   const response = await askForObject(context, 'GET', ['range', firstRange(context)])
   if (response.status === 416) {
     // Nothing at that place: the object is empty or shorter. Its head tells, and the answer follows from it.
@@ -65,7 +65,7 @@ export async function openByGet(context: ReadContext): Promise<Opened> {
 export async function openByHead(context: ReadContext): Promise<Opened> {
   const { gateway, cacheKey } = context
   const generation = gateway.cache.generation(cacheKey)
-  const askedAtMs = gateway.clock.nowMs()
+  const askedAtMs = gateway.askTimes.next()
   const response = await askForObject(context, 'HEAD', [])
   if (response.status !== 200) return otherAnswer(response, 'HEAD')
   await discard(response.body)

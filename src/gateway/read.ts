@@ -95,7 +95,7 @@ async function serve(
 
 /** The answer does not wait for it; a failure leaves the old head to the next request's decision. */
 function refreshInBackground(context: ReadContext, head: CachedHead): void {
-  revalidate(context, detached(head), false).catch(() => undefined)
+  revalidate(context, detached(head), false).answer.catch(() => undefined)
 }
 
 /** A head without its pin: plain values, safe to keep across a wait. */
@@ -114,7 +114,8 @@ async function serveRevalidated(
   record.reason = decision.reason
   const known = detached(head)
   head.release()
-  const opened = await revalidate(context, known, itself).catch((error: unknown) => {
+  const { answer, led } = revalidate(context, known, itself)
+  const opened = await answer.catch((error: unknown) => {
     if (error instanceof OriginFailure && decision.staleIfError) return error
     throw error
   })
@@ -125,7 +126,7 @@ async function serveRevalidated(
   }
   if (opened instanceof OriginFailure) throw opened
   if (opened.kind === 'version' && opened.stored) return { confirmedEtag: opened.info.etag }
-  return finish(context, opened, { generation, leads: false, itself, asked: 'HEAD' })
+  return finish(context, opened, { generation, leads: led, itself, asked: 'HEAD' })
 }
 
 /** HEAD where a condition could make the body unnecessary: asking for the head first costs no more than direct. */

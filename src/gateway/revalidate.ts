@@ -7,11 +7,15 @@ import { openByHead, type Opened } from './open.ts'
  * Asks the origin which version is current, by HEAD: unlike a 304, its answer shows metadata that changed under the same ETag
  * (a self-copy, tags, a storage class). One question serves everyone, except those who must ask for themselves.
  */
-export async function revalidate(context: ReadContext, known: HeadInfo, itself: boolean): Promise<Opened> {
+export function revalidate(
+  context: ReadContext,
+  known: HeadInfo,
+  itself: boolean,
+): { readonly answer: Promise<Opened>; readonly led: boolean } {
   const { gateway, cacheKey } = context
   const ask = async (): Promise<Opened> => confirm(context, known)
-  if (itself) return ask()
-  return gateway.opening.join(flightName.revalidate(cacheKey), ask).answer
+  if (itself) return { answer: ask(), led: true }
+  return gateway.opening.join(flightName.revalidate(cacheKey), ask)
 }
 
 async function confirm(context: ReadContext, known: HeadInfo): Promise<Opened> {

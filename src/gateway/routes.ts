@@ -1,6 +1,6 @@
 import type { Consistency, RuleConfig } from '../config/config.ts'
 import type { Origin } from '../origin/origin.ts'
-import { compilePattern } from './name-pattern.ts'
+import { compilePattern, keyPrefix } from './name-pattern.ts'
 
 /** Where a bucket's objects live. */
 export interface Route {
@@ -23,7 +23,7 @@ export class Routes {
       const patterns = buckets.map(compilePattern)
       return { origin, serves: (bucket) => patterns.some((matches) => matches(bucket)) }
     })
-    this.#rules = options.rules.map((rule) => ({ matches: compilePattern(rule.bucket), prefix: rule.prefix, mode: rule.mode }))
+    this.#rules = options.rules.map(({ bucket, prefix, mode }) => ({ matches: compilePattern(bucket), prefix: keyPrefix(prefix), mode }))
     this.#defaultMode = options.mode
   }
 

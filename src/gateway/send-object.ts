@@ -6,6 +6,7 @@ import { forwardedResponseFields, wantsChecksums } from '../s3/headers.ts'
 import { formatContentRange } from '../s3/range.ts'
 import { answer, answerStream } from './answer.ts'
 import type { ReadContext } from './context.ts'
+import { ageOf } from './decide.ts'
 import { fetchRangeOf } from './fetch-range.ts'
 import { decodeMeta, type ObjectMeta } from './object-meta.ts'
 import type { Opened } from './open.ts'
@@ -168,7 +169,7 @@ function objectFields(context: ReadContext, serving: Serving, selection: BodySel
   if (context.overrides.length > 0) fields = withOverrides(fields, context.overrides)
   if (selection.partial) fields += `Content-Range: ${formatContentRange(selection, head.sizeBytes)}\r\n`
   else if (meta.checksumLines !== '' && wantsChecksums(context.request.headers, context.request.query)) fields += meta.checksumLines
-  const ageSeconds = Math.max(0, Math.floor((context.gateway.clock.nowMs() - head.validatedAtMs) / 1000))
+  const ageSeconds = Math.floor(ageOf(head, context.gateway.clock.nowMs()) / 1000)
   if (serving.originStatus === undefined) return `${fields}Age: ${ageSeconds}\r\n${replyFields(context.record, {})}`
   return fields + replyFields(context.record, { originStatus: serving.originStatus, stored: serving.stored, collapsed: !serving.leads })
 }
