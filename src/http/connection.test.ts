@@ -349,3 +349,50 @@ test('a cancelled body is not read on and the answer still goes out', async (t) 
   const response = await client.response()
   assert.equal(response.status, 400)
 })
+
+test('a body that is read on after the response does not end as if it were whole', async (t) => {
+  const seen = Promise.withResolvers<unknown>()
+  const { connect } = await startServer(t, async (exchange) => {
+    const reading = exchange.body.read()
+    exchange.respond({ status: 403, fields: '', length: 0 })
+    await reading.catch((error: unknown) => seen.resolve(error))
+    await assert.rejects(exchange.body.read(), /the response is complete/)
+  })
+  const client = await connect()
+  client.send('PUT /k HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n')
+  assert.equal((await client.response()).status, 403)
+  assert.match(String(await seen.promise), /the response is complete/)
+  client.send(`body${GET}`)
+  assert.equal((await client.response()).status, 403)
+})
+
+test('what a listener or renderError throws is told and harms nobody else', async (t) => {
+  const { connect, errors } = await startServer(
+    t,
+    (exchange) => {
+      exchange.onGone(() => {
+        throw new Error('listener')
+      })
+      if (exchange.head.target === '/') exchange.respond({ status: 200, fields: '', length: 0 })
+      else exchange.cut('test')
+    },
+    {
+      renderError: () => {
+        throw new Error('renderer')
+      },
+    },
+  )
+  const cut = await connect()
+  cut.send('GET /cut HTTP/1.1\r\nHost: a\r\n\r\n')
+  assert.equal((await cut.rest()).length, 0)
+  const refused = await connect()
+  refused.send('nonsense\r\n\r\n')
+  assert.equal((await refused.response()).status, 400)
+  const client = await connect()
+  client.send(GET)
+  assert.equal((await client.response()).status, 200)
+  assert.deepEqual(
+    errors.map((error) => (error as Error).message),
+    ['listener', 'renderer'],
+  )
+})

@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net'
 import { type BodyDecoder, LengthDecoder } from './body-decoder.ts'
 import { ChunkedDecoder } from './chunked-decoder.ts'
+import { ClientWatch } from './client-watch.ts'
 import type { Engine } from './engine.ts'
 import type { Exchange } from './exchange.ts'
 import { type ExchangeHost, HttpExchange } from './http-exchange.ts'
@@ -9,10 +10,8 @@ import { type BodyHost, IncomingBody, NO_BODY } from './incoming-body.ts'
 import { Outbox } from './outbox.ts'
 import type { RequestParser } from './parser.ts'
 import { PipelineBytes } from './pipeline-bytes.ts'
-import { RateGuard } from './rate-guard.ts'
 import { type RefusalReason } from './refusal.ts'
 import { renderHead } from './response-head.ts'
-import { acceptedBytes } from './socket-progress.ts'
 
 /**
  * One client connection: reads request heads and bodies, runs one exchange at a time in the order of the requests, and ends well.
@@ -28,6 +27,7 @@ export class Connection implements ExchangeHost, BodyHost {
   readonly writeBufferBytes: number
   readonly #socket: Socket
   readonly #engine: Engine
+  readonly #watch: ClientWatch
   #phase: 'reading' | 'lingering' | 'closed' = 'reading'
   /** Coarse time of the last change: connected, first byte of a head, response complete, lingering. */
   #sinceMs: number
@@ -43,15 +43,11 @@ export class Connection implements ExchangeHost, BodyHost {
   #consuming = false
   #paused = false
   #lingeredBytes = 0
-  /** Coarse time since when a client that closed its sending side got nothing; undefined while it has not. */
-  #halfClosedMs: number | undefined = undefined
-  #halfClosedBytes = 0
-  #readGuard: RateGuard | undefined = undefined
-  #writeGuard: RateGuard | undefined = undefined
 
   constructor(socket: Socket, engine: Engine, secure: boolean) {
     this.#socket = socket
     this.#engine = engine
+    this.#watch = new ClientWatch(socket, engine.limits)
     this.#sinceMs = engine.nowMs
     this.writeBufferBytes = engine.limits.writeBufferBytes
     this.peer = { address: socket.remoteAddress ?? '', port: socket.remotePort ?? 0, secure }
@@ -92,6 +88,10 @@ export class Connection implements ExchangeHost, BodyHost {
     this.#dropExchange(reason)
   }
 
+  listenerFailed(error: unknown): void {
+    this.#engine.handlerFailed(error)
+  }
+
   mustClose(): boolean {
     const framingCloses = this.#exchange === undefined || this.#exchange.closes
     return framingCloses || this.#engine.draining || this.#bodyRestIsLong()
@@ -105,7 +105,7 @@ export class Connection implements ExchangeHost, BodyHost {
     if (exchange.closes || this.#engine.draining || this.#bodyRestIsLong()) this.#linger()
     else if (this.#decoder === undefined) this.#settle()
     else {
-      this.#body?.discard()
+      this.#body?.discard(new Error('Cannot read a request body: the response is complete'))
       this.#resume()
     }
   }
@@ -141,35 +141,14 @@ export class Connection implements ExchangeHost, BodyHost {
       if (nowMs - this.#sinceMs >= limits.headTimeoutMs) this.#linger()
       return
     }
-    if (this.outbox.unsentBytes === 0) this.#writeGuard = undefined
-    else {
-      this.#writeGuard ??= new RateGuard(limits)
-      if (this.#writeGuard.isSlow(nowMs, acceptedBytes(this.#socket))) {
-        this.#engine.refused('slow-reader')
-        exchange.cut('client reads too slowly')
-        return
-      }
+    const body = this.#decoder === undefined || this.#paused || this.#body?.awaitsContinue === true ? undefined : this.#body
+    const verdict = this.#watch.judge(nowMs, body?.receivedBytes)
+    if (verdict === 'slow-request-body') this.#refuseBody(verdict)
+    else if (verdict === 'gone') exchange.cut('client closed the connection')
+    else if (verdict === 'slow-reader') {
+      this.#engine.refused(verdict)
+      exchange.cut('client reads too slowly')
     }
-    const body = this.#body
-    if (body === undefined || this.#decoder === undefined || this.#paused || body.awaitsContinue) this.#readGuard = undefined
-    else {
-      this.#readGuard ??= new RateGuard(limits)
-      if (this.#readGuard.isSlow(nowMs, body.receivedBytes)) this.#refuseBody('slow-request-body')
-    }
-    this.#sweepHalfClosed(nowMs, exchange)
-  }
-
-  /**
-   * A client that closed its sending side may still read (`nc`, scripts), or be gone for good, which looks the same until something
-   * is written. One that gets nothing for a while is taken to be gone, so that nobody works for it.
-   */
-  #sweepHalfClosed(nowMs: number, exchange: HttpExchange): void {
-    if (this.#halfClosedMs === undefined) return
-    const acceptedNow = acceptedBytes(this.#socket)
-    if (this.outbox.unsentBytes > 0 || acceptedNow !== this.#halfClosedBytes) {
-      this.#halfClosedBytes = acceptedNow
-      this.#halfClosedMs = nowMs
-    } else if (nowMs - this.#halfClosedMs >= this.#engine.limits.halfCloseGraceMs) exchange.cut('client closed the connection')
   }
 
   #input(bytes: Buffer): void {
@@ -302,14 +281,14 @@ export class Connection implements ExchangeHost, BodyHost {
       }
     }
     this.#resumeIfRoom()
-    if (this.#halfClosedMs !== undefined && this.#exchange === undefined) this.#linger()
+    if (this.#watch.halfClosed && this.#exchange === undefined) this.#linger()
   }
 
   #inputEnded(): void {
     if (this.#phase !== 'reading') return
     if (this.#exchange === undefined) this.#linger()
     else if (this.#decoder !== undefined) this.cut('client closed in the middle of a request body', false)
-    else this.#halfClosedMs = this.#engine.nowMs
+    else this.#watch.noteHalfClosed(this.#engine.nowMs)
   }
 
   /** Refuses what is no request; there is no exchange. */
@@ -372,8 +351,7 @@ export class Connection implements ExchangeHost, BodyHost {
     this.#exchange = undefined
     this.#decoder = undefined
     this.#body = undefined
-    this.#readGuard = undefined
-    this.#writeGuard = undefined
+    this.#watch.reset()
     this.#engine.requestsInFlight -= 1
   }
 

@@ -82,7 +82,7 @@ export class Engine {
     this.#parts.onRefused?.(reason)
   }
 
-  /** A handler threw or rejected; the connection is cut. */
+  /** A handler, or another function that was given to the engine, threw or rejected. */
   handlerFailed(error: unknown): void {
     this.#parts.onHandlerError?.(error)
   }
@@ -91,7 +91,12 @@ export class Engine {
   renderRefusal(reason: RefusalReason): { readonly status: number; readonly fields: string; readonly body: Uint8Array } | undefined {
     const { status, text } = REFUSALS[reason]
     if (status === undefined) return undefined
-    return { status, ...(this.#parts.renderError ?? renderPlain)(status, text, reason) }
+    try {
+      return { status, ...(this.#parts.renderError ?? renderPlain)(status, text, reason) }
+    } catch (error) {
+      this.handlerFailed(error)
+      return { status, ...renderPlain(status, text) }
+    }
   }
 }
 

@@ -19,6 +19,8 @@ export interface ExchangeHost {
   mustClose(): boolean
   /** The kernel has the whole response. */
   responseComplete(): void
+  /** A listener of the handler's threw. */
+  listenerFailed(error: unknown): void
   /** Ends the connection; `reset` where a plain end would look like the end of the body. */
   cut(reason: string, reset: boolean): void
 }
@@ -54,7 +56,7 @@ export class HttpExchange implements Exchange, WriteDone {
   onGone(listener: () => void): () => void {
     if (this.#complete) return () => undefined
     if (this.gone) {
-      queueMicrotask(listener)
+      queueMicrotask(() => this.#call(listener))
       return () => undefined
     }
     this.#listeners ??= []
@@ -66,8 +68,9 @@ export class HttpExchange implements Exchange, WriteDone {
   }
 
   respond(head: ResponseHead, body?: Uint8Array, released?: () => void): void {
-    if (this.gone) {
+    if (this.gone || this.#responded) {
       released?.()
+      assert(this.gone, 'an exchange has one response')
       return
     }
     if (isBodyless(this.head.method, head.status)) {
@@ -124,7 +127,16 @@ export class HttpExchange implements Exchange, WriteDone {
     this.#finished?.reject(failure)
     const listeners = this.#listeners
     this.#listeners = undefined
-    if (listeners !== undefined) for (const listener of listeners) listener()
+    if (listeners !== undefined) for (const listener of listeners) this.#call(listener)
+  }
+
+  /** Called from the socket's events: what a listener throws must not reach them. */
+  #call(listener: () => void): void {
+    try {
+      listener()
+    } catch (error) {
+      this.#host.listenerFailed(error)
+    }
   }
 
   /** The kernel has every byte of the response. */

@@ -58,7 +58,7 @@ export class IncomingBody implements RequestBody, BodySink {
       this.#host.bodyRead()
       return Promise.resolve(piece)
     }
-    if (this.#ended || this.#discarding) return Promise.resolve(undefined)
+    if (this.#ended) return Promise.resolve(undefined)
     this.#waiting = Promise.withResolvers()
     if (this.awaitsContinue) {
       this.awaitsContinue = false
@@ -70,10 +70,7 @@ export class IncomingBody implements RequestBody, BodySink {
   /** What still comes is dropped, within the connection's bounds. */
   cancel(reason: Error): void {
     if (this.#ended && this.#pieces.length === 0) return
-    this.#failure ??= reason
-    this.discard()
-    this.#waiting?.reject(reason)
-    this.#waiting = undefined
+    this.discard(reason)
     this.#host.bodyRead()
   }
 
@@ -108,19 +105,18 @@ export class IncomingBody implements RequestBody, BodySink {
 
   /** The rest will never come. */
   fail(reason: string): void {
-    if (this.#ended) return
-    this.#failure ??= new ClientGone(reason)
-    this.discard()
-    this.#waiting?.reject(this.#failure)
-    this.#waiting = undefined
+    if (!this.#ended) this.discard(new ClientGone(reason))
   }
 
-  /** Drops what is here and what comes. */
-  discard(): void {
+  /** Drops what is here and what comes; whoever reads on is told why. */
+  discard(reason: Error): void {
+    this.#failure ??= reason
     this.#discarding = true
     this.#pieces = []
     this.#joined = undefined
     this.bufferedBytes = 0
+    this.#waiting?.reject(this.#failure)
+    this.#waiting = undefined
   }
 
   #own(bytes: Buffer): Buffer {

@@ -28,7 +28,7 @@ export interface HttpServerOptions {
   readonly renderError?: RenderError | undefined
   /** Called for every request and connection that the engine refuses by itself. */
   readonly onRefused?: ((reason: RefusalReason) => void) | undefined
-  /** Called with what a handler threw; the connection is cut. */
+  /** Called with what a handler (the connection is cut), a listener of `onGone` or `renderError` threw. */
   readonly onHandlerError?: ((error: unknown) => void) | undefined
   /** Called after each reload of the certificate; with the error where the old one stays in use. */
   readonly onTlsReload?: ((error: Error | undefined) => void) | undefined
