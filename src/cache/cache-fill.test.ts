@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { BodyMismatch, VersionGone } from './api.ts'
-import { assertQuiescent, newCache, openAbsent, read, readAll, settle } from './cache-harness.ts'
-import { Gate, headOf, ScriptedOrigin } from './scripted-fetch.ts'
+import { assertQuiescent, newCache, openAbsent, read, readAll, settle } from './testing/cache-harness.ts'
+import { Gate, headOf, ScriptedOrigin } from './testing/scripted-fetch.ts'
 
 const MiB = 1024 * 1024
 

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type Piece, type VersionReader } from './api.ts'
 import { BLOCK_BYTES } from './block.ts'
-import { assertQuiescent, newCache, openAbsent, read, readAll, settle } from './cache-harness.ts'
-import { Gate, headOf, ScriptedOrigin } from './scripted-fetch.ts'
+import { assertQuiescent, newCache, openAbsent, read, readAll, settle } from './testing/cache-harness.ts'
+import { Gate, headOf, ScriptedOrigin } from './testing/scripted-fetch.ts'
 
 const MiB = 1024 * 1024
 

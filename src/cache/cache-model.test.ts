@@ -7,7 +7,7 @@ import { VersionGone, type FetchRange, type HeadInfo, type ObjectVersion, type P
 import { BLOCK_BYTES } from './block.ts'
 import { Cache } from './cache.ts'
 import { alignRun } from './run.ts'
-import { headOf, ScriptedOrigin } from './scripted-fetch.ts'
+import { headOf, ScriptedOrigin } from './testing/scripted-fetch.ts'
 
 const MiB = 1024 * 1024
 const KEYS = 14

@@ -3,8 +3,8 @@ import { test } from 'node:test'
 import { sourceOf } from '../base/byte-source.ts'
 import { type VersionReader } from './api.ts'
 import { BLOCK_BYTES } from './block.ts'
-import { assertQuiescent, newCache, openAbsent, read, readAll, settle } from './cache-harness.ts'
-import { Gate, headOf, ScriptedOrigin } from './scripted-fetch.ts'
+import { assertQuiescent, newCache, openAbsent, read, readAll, settle } from './testing/cache-harness.ts'
+import { Gate, headOf, ScriptedOrigin } from './testing/scripted-fetch.ts'
 
 const MiB = 1024 * 1024
 

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { sourceOf, type ByteSource } from '../base/byte-source.ts'
 import { BodyMismatch, VersionGone, type FetchRange } from './api.ts'
 import { pumpRange, type RangeSpec } from './range-pump.ts'
-import { Gate, headOf, ScriptedOrigin } from './scripted-fetch.ts'
+import { Gate, headOf, ScriptedOrigin } from './testing/scripted-fetch.ts'
 
 const version = headOf('k', '"v"', 1000)
 

@@ -7,7 +7,7 @@ import type { EvictionPolicy } from './policy.ts'
 import { bodyOf, etagOf, META_BYTES_MAX, metaOf } from './record.ts'
 import { RecordStore, type VerifyReads } from './record-store.ts'
 import { S3Fifo } from './s3-fifo.ts'
-import { headOf } from './scripted-fetch.ts'
+import { headOf } from './testing/scripted-fetch.ts'
 
 const MiB = 1024 * 1024
 

@@ -1,6 +1,6 @@
-import type { ByteSource } from '../base/byte-source.ts'
-import { seededRandom } from '../base/random.ts'
-import { VersionGone, type FetchRange, type HeadInfo, type ObjectVersion } from './api.ts'
+import type { ByteSource } from '../../base/byte-source.ts'
+import { seededRandom } from '../../base/random.ts'
+import { VersionGone, type FetchRange, type HeadInfo, type ObjectVersion } from '../api.ts'
 
 /** For tests: lets reads through one by one, or all. */
 export class Gate {

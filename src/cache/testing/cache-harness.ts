@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
-import { ManualClock } from '../base/clock.ts'
-import type { HeadInfo, VersionReader } from './api.ts'
-import { Cache, type CacheOptions } from './cache.ts'
-import { alignRun } from './run.ts'
+import { ManualClock } from '../../base/clock.ts'
+import type { HeadInfo, VersionReader } from '../api.ts'
+import { Cache, type CacheOptions } from '../cache.ts'
+import { alignRun } from '../run.ts'
 import type { ScriptedOrigin } from './scripted-fetch.ts'
 
 const MiB = 1024 * 1024
