@@ -85,12 +85,12 @@ export async function startDataPlane(config: Config, parts: DataPlaneParts): Pro
 
 /** The origin with every request to it counted. */
 function observe(origin: Origin, parts: DataPlaneParts): Origin {
-  const send = observeSend(async (request: OriginRequest) => await origin.send(request), {
+  const send = observeSend(async (request: OriginRequest) => origin.send(request), {
     origin: origin.name,
     writer: parts.writer,
     clock: parts.clock,
   })
-  return { name: origin.name, send, close: async () => await origin.close() }
+  return { name: origin.name, send, close: async () => origin.close() }
 }
 
 function setLink(origins: readonly { readonly origin: Origin }[], name: string, link: LinkConfig): void {
