@@ -18,7 +18,7 @@ interface Scene {
   readonly proxy: InProcessProxy
   readonly client: S3Client
   /** Reads the object and gives its body with the words of its record. */
-  read(fields?: Record<string, string>): Promise<string>
+  readonly read: (fields?: Record<string, string>) => Promise<string>
 }
 
 /** A proxy in front of an object "old" that it has read already. */
