@@ -62,7 +62,7 @@ export const DEMO_LISTEN = '127.0.0.1:9000'
 /** The name of the origin in the demo's configuration. */
 export const DEMO_ORIGIN = 'sample-data'
 /** A bucket that whoever tries the demo may write to; the sample buckets are read-only, or the load would find changed bytes. */
-const SCRATCH_BUCKET = 'scratch'
+export const SCRATCH_BUCKET = 'scratch'
 
 const LATENCY_MS_DEFAULT = 40
 const LATENCY_MS_MAX = 10_000

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -127,6 +128,7 @@ async function run(options: DemoOptions, spoil: (bytes: Buffer) => void = () => 
 test('runDemo() ends by itself with a summary and exit code 0', async () => {
   assert.equal(await run(optionsOf({ for: '1s' })), 0)
   assert.match(output.text, /Sample data: 20 objects/)
+  assert.ok(existsSync(join(optionsOf({}).dataDirectory, 'scratch')), 'there is a bucket to write to')
   assert.match(output.text, /aws --endpoint-url http:\/\/127\.0\.0\.1:\d+ s3 ls/)
   assert.match(output.text, /reads +[\d,]+ signed reads, 0 wrong, 0 failed/)
   assert.ok(!output.text.includes('\u001B'))

@@ -1,3 +1,5 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 
 import { formatByteSize } from '../../base/byte-size.ts'
@@ -5,7 +7,7 @@ import type { Clock } from '../../base/clock.ts'
 import type { HostPort, LinkConfig } from '../../config/config.ts'
 import { formatHostPort } from '../../config/option-text.ts'
 import { takeSnapshot } from '../../signals/summary.ts'
-import { DEMO_ORIGIN, type DemoOptions } from './demo-options.ts'
+import { DEMO_ORIGIN, SCRATCH_BUCKET, type DemoOptions } from './demo-options.ts'
 import { adjustLink, keyActions, type KeyAction } from './keys.ts'
 import { renderLine, renderSummary, renderView, tryIt } from './live-view.ts'
 import { COLOURED, PLAIN, type Paint } from './paint.ts'
@@ -64,6 +66,7 @@ async function prepareData(options: DemoOptions, around: DemoSurroundings): Prom
   say(`Sample data: ${size} in ${options.dataDirectory}`)
   const { written } = await ensureSampleData(options.dataDirectory, plan)
   if (written > 0) say(`Sample data: wrote ${written} objects`)
+  await mkdir(join(options.dataDirectory, SCRATCH_BUCKET), { recursive: true })
 }
 
 /** Why a demo is over. */
