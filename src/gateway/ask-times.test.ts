@@ -8,7 +8,10 @@ test('AskTimes.next() never gives the same time twice, and is of the clock’s m
   const times = new AskTimes(clock)
   const given = Array.from({ length: 100 }, () => times.next())
   assert.equal(new Set(given).size, 100)
-  assert.deepEqual(given, given.toSorted((a, b) => a - b))
+  assert.deepEqual(
+    given,
+    given.toSorted((a, b) => a - b),
+  )
   assert.deepEqual([...new Set(given.map(Math.floor))], [clock.nowMs()])
   clock.advance(1)
   assert.equal(times.next(), clock.nowMs())

@@ -1,10 +1,11 @@
 import type { ByteSource } from '../base/byte-source.ts'
 import { headerValue } from '../base/header-list.ts'
 import { VersionGone, type FetchRange, type ObjectVersion } from '../cache/api.ts'
-import { OriginFailure } from '../origin/origin.ts'
+import { OriginFailure, type OriginResponse } from '../origin/origin.ts'
 import { formatRange, parseContentRange } from '../s3/range.ts'
 import type { ReadContext } from './context.ts'
-import { askForObject, discard } from './origin-call.ts'
+import { askForObject, contentLength, discard } from './origin-call.ts'
+import { partOf } from './part-of.ts'
 
 /**
  * How the cache fetches the gaps of a version for this request: every ranged GET carries If-Match, and the answer must be
@@ -16,8 +17,7 @@ export function fetchRangeOf(context: ReadContext): FetchRange {
     const response = await askForObject(context, 'GET', ['range', range, 'if-match', version.etag], signal)
     if (response.status === 206 || response.status === 200) {
       checkVersion(version, headerValue(response.headers, 'etag'), response.body)
-      checkExtent(response.status, headerValue(response.headers, 'content-range'), { version, start, end }, response.body)
-      return response.body
+      return extentOf(response, { version, start, end })
     }
     await discard(response.body)
     if (response.status === 412 || response.status === 404 || response.status === 416) {
@@ -33,19 +33,22 @@ function checkVersion(version: ObjectVersion, etag: string | undefined, body: By
   throw new VersionGone(`Cannot fetch version ${version.etag}: the origin answered with ${etag ?? 'no ETag'}`)
 }
 
-function checkExtent(
-  status: number,
-  contentRange: string | undefined,
+/** The body of exactly the wanted bytes. A 200 is the whole object: what some origins answer to any range. */
+function extentOf(
+  response: OriginResponse,
   wanted: { readonly version: ObjectVersion; readonly start: number; readonly end: number },
-  body: ByteSource,
-): void {
+): ByteSource {
+  const { status, headers, body } = response
   const { version, start, end } = wanted
-  if (status === 200 && start === 0 && end === version.sizeBytes && (body.length === undefined || body.length === end)) return
-  const got = status === 206 ? parseContentRange(contentRange ?? '') : undefined
-  if (got?.range?.start === start && got.range.end === end && got.sizeBytes === version.sizeBytes) return
+  if (status === 200 && (contentLength(headers) ?? version.sizeBytes) === version.sizeBytes) {
+    return end - start === version.sizeBytes ? body : partOf(body, start, end)
+  }
+  const contentRange = headerValue(headers, 'content-range') ?? ''
+  const got = status === 206 ? parseContentRange(contentRange) : undefined
+  if (got?.range?.start === start && got.range.end === end && got.sizeBytes === version.sizeBytes) return body
   body.cancel(new Error('other bytes than asked for'))
   throw new OriginFailure(
     'protocol',
-    `Cannot use answer ${status} with content-range "${contentRange ?? ''}": wanted bytes ${start}-${end - 1}/${version.sizeBytes}`,
+    `Cannot use answer ${status} with content-range "${contentRange}": wanted bytes ${start}-${end - 1}/${version.sizeBytes}`,
   )
 }

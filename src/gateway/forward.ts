@@ -7,7 +7,7 @@ import { splitPresignedQuery } from '../s3/query.ts'
 import type { Outcome, Reason } from '../signals/vocabulary.ts'
 import { answer, answerStream } from './answer.ts'
 import type { RequestContext } from './context.ts'
-import { contentLength } from './open.ts'
+import { contentLength } from './origin-call.ts'
 import { clientPayload, type ClientPayload } from './payload.ts'
 import { replyFields } from './reply.ts'
 

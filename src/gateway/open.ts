@@ -9,7 +9,7 @@ import { formatRange, parseContentRange, parseRange, type ByteRange } from '../s
 import type { ReadContext } from './context.ts'
 import { fetchRangeOf } from './fetch-range.ts'
 import { encodeMeta } from './object-meta.ts'
-import { askForObject, discard } from './origin-call.ts'
+import { askForObject, contentLength, discard } from './origin-call.ts'
 
 /** What the origin said of an object that was not in the cache. */
 export type Opened =
@@ -109,9 +109,4 @@ function headInfo(
 ): HeadInfo {
   const { etag, sizeBytes } = version
   return { key: context.cacheKey, etag, sizeBytes, meta: encodeMeta(storedFields(headers)), validatedAtMs: askedAtMs }
-}
-
-export function contentLength(headers: HeaderList): number | undefined {
-  const value = headerValue(headers, 'content-length')
-  return value !== undefined && /^\d{1,15}$/.test(value) ? Number(value) : undefined
 }

@@ -1,5 +1,5 @@
 import { emptySource, type ByteSource } from '../base/byte-source.ts'
-import type { HeaderList } from '../base/header-list.ts'
+import { headerValue, type HeaderList } from '../base/header-list.ts'
 import type { OriginResponse } from '../origin/origin.ts'
 import type { ReadContext } from './context.ts'
 
@@ -45,4 +45,10 @@ export async function discard(body: ByteSource): Promise<void> {
   } catch {
     // An answer that nobody wants may break off unseen.
   }
+}
+
+/** The Content-Length of an answer, or undefined where it names none. */
+export function contentLength(headers: HeaderList): number | undefined {
+  const value = headerValue(headers, 'content-length')
+  return value !== undefined && /^\d{1,15}$/.test(value) ? Number(value) : undefined
 }
