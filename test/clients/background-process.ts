@@ -70,9 +70,14 @@ export class BackgroundProcess {
     throw new Error(`Cannot start ${this.#name}: ${state}\n${await this.logTail()}`)
   }
 
-  async logTail(): Promise<string> {
+  /** The end of what it wrote; `leaveOut` says which lines are of no interest. */
+  async logTail(leaveOut?: RegExp): Promise<string> {
     const text = await readFile(this.logFile, 'utf8').catch(() => '')
-    return text.trimEnd().split('\n').slice(-TAIL_LINES).join('\n')
+    const lines = text
+      .trimEnd()
+      .split('\n')
+      .filter((line) => leaveOut?.test(line) !== true)
+    return lines.slice(-TAIL_LINES).join('\n')
   }
 
   /** Ends it, by force after `graceMs`. True where it went with exit code 0. */

@@ -24,7 +24,7 @@ const USAGE = `npm run test:clients -- [options]
                   HOTBUCKET_TEST_ENDPOINT, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION
   --only NAME     one client, may be repeated: ${CLIENT_NAMES.join(', ')}
   --direct        without hotbucket: the baseline alone
-  --program FILE  hotbucket's entry point; default src/main.ts
+  --program FILE  hotbucket's entry point; default bin/hotbucket.js
   --jobs N        clients at a time; default as many as there are cores, at most 4
   --keep          keep the directory with the logs of this run
 `
@@ -45,7 +45,7 @@ function parseOptions(argv: string[]): Options {
       origin: { type: 'string' },
       only: { type: 'string', multiple: true, default: [] },
       direct: { type: 'boolean', default: false },
-      program: { type: 'string', default: 'src/main.ts' },
+      program: { type: 'string', default: 'bin/hotbucket.js' },
       jobs: { type: 'string', default: String(Math.min(4, availableParallelism())) },
       keep: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },

@@ -67,6 +67,11 @@ export async function curlUrl(
   return { status: Number(stdout.slice(-3)), sizeBytes, etag: field('etag'), cacheStatus: [field('cache-status')] }
 }
 
+/** A presigned URL as it may be printed. */
+export function withoutSignature(url: string): string {
+  return url.replace(/(Signature=\w{8})\w+/, '$1…')
+}
+
 function curlActions(target: Target, presigner: ReferenceClient): ActionTable {
   const ok = async (request: SignedRequest): Promise<Answer> => expectOk(request, await signed(target, request))
   return {

@@ -132,7 +132,7 @@ memstore device bytes = 8589934592
 osd op num shards = 2
 [client.rgw]
 rgw data = $STORE/rgw
-rgw frontends = beast endpoint=127.0.0.1:$PORT
+rgw frontends = beast endpoint=127.0.0.1:$PORT tcp_nodelay=1
 rgw s3 auth use sts = false
 rgw crypt require ssl = false
 rgw enable usage log = false

@@ -136,6 +136,13 @@ export class Checks {
     }
   }
 
+  /** Reads an object through hotbucket until it is a hit, so that a stale answer would show afterwards. */
+  async warm({ key, body }: Specimen): Promise<void> {
+    await this.expectStored(key, body)
+    const reply = await this.context.through?.get(this.context.bucket, key)
+    if (reply !== undefined) this.expectHit({ cacheStatus: [String(reply.headers['cache-status'])] }, `second read of "${key}"`)
+  }
+
   async expectGone(key: string): Promise<void> {
     for (const [where, reference] of this.#references()) {
       const { status } = await reference.get(this.context.bucket, key)

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { curlUrl } from '../adapters/curl.ts'
+import { curlUrl, withoutSignature } from '../adapters/curl.ts'
 import type { ActionArgs } from '../client.ts'
 import { type Specimen, difference, keySpecimens, sizeSpecimens, specimen } from '../corpus.ts'
 import { plainEtag } from '../reference-client.ts'
@@ -153,7 +153,7 @@ async function checkPresignedGet(checks: Checks, one: Specimen): Promise<void> {
       const body = await readFile(file)
       if (answer.status !== 200)
         throw new Error(
-          `${state} GET of the presigned URL: status ${answer.status} ${body.toString('utf8').slice(0, 400)}\n${url.replace(/(X-Amz-Signature=\w{8})\w+/, '$1…')}`,
+          `${state} GET of the presigned URL: status ${answer.status} ${body.toString('utf8').slice(0, 400)}\n${withoutSignature(url)}`,
         )
       const wrong = difference(body, one.body)
       if (wrong !== undefined) throw new Error(`${state} GET of the presigned URL: ${wrong}`)
