@@ -21,15 +21,23 @@ export interface Forwarding {
   readonly settled?: () => void
 }
 
-/** Sends the request up, re-signed, and streams the answer back, byte for byte; bodies flow with backpressure both ways. */
+/**
+ * Sends the request up, re-signed, and streams the answer back, byte for byte; bodies flow with backpressure both ways. When the
+ * client leaves, the request to the origin is given up, unless it is a write that is there already: the origin may carry it out
+ * either way, and only its answer tells when its effects can be seen.
+ */
 export async function forward(context: RequestContext, forwarding: Forwarding): Promise<void> {
   const { exchange, record } = context
   record.outcome = forwarding.outcome
   record.reason = forwarding.reason
   const abort = new AbortController()
-  const stopListening = exchange.onGone(() => abort.abort(new ClientGone('client left')))
+  const upload = uploadOf(context, forwarding.payload)
+  const stopListening = exchange.onGone(() => {
+    const carriedOut = forwarding.settled !== undefined && upload.complete()
+    if (!carriedOut) abort.abort(new ClientGone('client left'))
+  })
   try {
-    const response = await ask(context, forwarding.payload ?? clientPayload(context), abort.signal)
+    const response = await ask(context, upload.payload, abort.signal)
     await relay(context, response, forwarding.settled)
   } catch (error) {
     if (exchange.gone) throw new ClientGone('client left', { cause: error })
@@ -50,9 +58,7 @@ async function ask(context: RequestContext, sent: ClientPayload, signal: AbortSi
     rawKey: request.rawKey,
     ...signedAfresh(context),
     payload: sent.payload,
-    body: counted(sent.body, (bytes) => {
-      record.bytesReceived += bytes
-    }),
+    body: sent.body,
     bodyLength: sent.length,
     signal,
   })
@@ -69,17 +75,23 @@ function signedAfresh(context: RequestContext): { rawQuery: string; headers: Hea
   return { rawQuery: split.rawQuery, headers: [...headers, ...split.headers] }
 }
 
-/** A body that tells how much of it was read. */
-function counted(body: ByteSource, count: (bytes: number) => void): ByteSource {
-  return {
-    length: body.length,
+/** What goes up, and whether the origin has all of it. `read`: the client's body where it was read before. */
+function uploadOf(context: RequestContext, read: ClientPayload | undefined): { payload: ClientPayload; complete: () => boolean } {
+  const { record } = context
+  const client = read ?? clientPayload(context)
+  let sentBytes = 0
+  const body: ByteSource = {
+    length: client.body.length,
     read: async () => {
-      const chunk = await body.read()
-      if (chunk !== undefined) count(chunk.length)
+      const chunk = await client.body.read()
+      if (chunk === undefined) return undefined
+      sentBytes += chunk.length
+      if (read === undefined) record.bytesReceived += chunk.length
       return chunk
     },
-    cancel: (reason) => body.cancel(reason),
+    cancel: (reason) => client.body.cancel(reason),
   }
+  return { payload: { ...client, body }, complete: () => sentBytes >= client.length }
 }
 
 async function relay(context: RequestContext, response: OriginResponse, settled: (() => void) | undefined): Promise<void> {

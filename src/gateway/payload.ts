@@ -2,6 +2,7 @@ import type { ByteSource } from '../base/byte-source.ts'
 import { headerValue } from '../base/header-list.ts'
 import type { Payload } from '../origin/origin.ts'
 import { Refusal } from '../s3/errors.ts'
+import type { Operation } from '../s3/operation.ts'
 import { decodeAwsChunked, parseDecodedLength, parseTrailerNames } from '../s3/sigv4/chunked.ts'
 import { parsePayload, type ChunkedMode } from '../s3/sigv4/payload.ts'
 import type { RequestContext } from './context.ts'
@@ -14,12 +15,18 @@ export interface ClientPayload {
   readonly length: number
 }
 
+/** An empty object must be meant: a request without a length is more likely one that lost its body (S3 answers 411 as well). */
+const NEEDS_LENGTH: ReadonlySet<Operation> = new Set<Operation>(['PutObject', 'UploadPart'])
+
 /** The body as the origin shall get it: framing removed, every chunk signature checked before its bytes go on. */
 export function clientPayload(context: RequestContext): ClientPayload {
   const { exchange, verified, request } = context
   const { body } = exchange
   const declared = parsePayload(verified?.payload ?? headerValue(request.headers, 'x-amz-content-sha256'))
   if (declared.kind === 'chunked') return decodedPayload(context, declared.mode)
+  if (headerValue(request.headers, 'content-length') === undefined && !body.present && NEEDS_LENGTH.has(request.operation)) {
+    throw new Refusal('MissingContentLength')
+  }
   if (!body.present) return { payload: declared.kind === 'sha256' ? declared : { kind: 'none' }, body, length: 0 }
   if (body.length === undefined) throw new Refusal('MissingContentLength')
   return { payload: declared, body, length: body.length }

@@ -2,7 +2,7 @@ import { collect, sourceOf } from '../base/byte-source.ts'
 import { Refusal } from '../s3/errors.ts'
 import { operationInfo } from '../s3/operation.ts'
 import { MAX_DELETE_XML_BYTES, parseDeleteObjects } from '../s3/request-xml.ts'
-import { authorizeKey, renameSource } from './authorize.ts'
+import { authorizeKey, copySource, renameSource } from './authorize.ts'
 import { bucketName, cacheKeyOf, type RequestContext } from './context.ts'
 import { forward } from './forward.ts'
 import { invalidateObject } from './invalidate.ts'
@@ -17,9 +17,19 @@ export async function forwardWrite(context: RequestContext): Promise<void> {
     await forwardDeleteObjects(context)
     return
   }
+  refuseForeignSource(context)
   const forget = forgetter(context, touchedKeys(context))
   forget()
   await forward(context, { outcome: 'write', reason: 'uncacheable-operation', settled: forget })
+}
+
+/** An origin copies between its own buckets; what another origin calls by the source's name is not what the client means. */
+function refuseForeignSource(context: RequestContext): void {
+  const { request, gateway, origin } = context
+  for (const source of [copySource(request), renameSource(request)]) {
+    if (source === undefined || gateway.routes.originOf(source.bucket) === origin) continue
+    throw new Refusal('NotImplemented', { message: 'The source and the destination of a copy must be buckets of the same origin' })
+  }
 }
 
 async function forwardDeleteObjects(context: RequestContext): Promise<void> {

@@ -1,0 +1,24 @@
+import { chunkSignature, trailerSignature, type ChunkSigning } from '../../src/s3/sigv4/chunk-signature.ts'
+import { sha256 } from './s3-client.ts'
+
+/** An aws-chunked body with a signature on every chunk and, if there are trailers, on those. */
+export function signedChunks(seed: ChunkSigning, chunks: readonly string[], trailers: readonly string[] = []): Buffer {
+  let previous = seed.seedSignature
+  let framed = ''
+  for (const chunk of [...chunks, '']) {
+    previous = chunkSignature(seed, previous, sha256(chunk)).toString('hex')
+    framed += `${chunk.length.toString(16)};chunk-signature=${previous}\r\n${chunk === '' ? '' : `${chunk}\r\n`}`
+  }
+  for (let i = 0; i < trailers.length; i += 2) framed += `${trailers[i] ?? ''}:${trailers[i + 1] ?? ''}\r\n`
+  if (trailers.length > 0) framed += `x-amz-trailer-signature:${trailerSignature(seed, previous, trailers).toString('hex')}\r\n`
+  return Buffer.from(`${framed}\r\n`, 'latin1')
+}
+
+/** An aws-chunked body without signatures. */
+export function unsignedChunks(chunks: readonly string[], trailers: readonly string[]): Buffer {
+  let framed = ''
+  for (const chunk of chunks) framed += `${chunk.length.toString(16)}\r\n${chunk}\r\n`
+  framed += '0\r\n'
+  for (let i = 0; i < trailers.length; i += 2) framed += `${trailers[i] ?? ''}:${trailers[i + 1] ?? ''}\r\n`
+  return Buffer.from(`${framed}\r\n`, 'latin1')
+}
