@@ -1,5 +1,6 @@
 import { collect, emptySource } from '../base/byte-source.ts'
 import { OriginFailure, type Origin } from '../origin/origin.ts'
+import { queryValue } from '../s3/query.ts'
 import { readXml, S3_NAMESPACE, writeXml, type XmlElement, type XmlNode } from '../s3/xml.ts'
 import { answer } from './answer.ts'
 import type { RequestContext } from './context.ts'
@@ -7,15 +8,19 @@ import { replyFields } from './reply.ts'
 
 const LIST_BYTES_MAX = 8 * 1024 * 1024
 
-/** ListBuckets over several origins: each bucket is shown by the origin that serves it, as one list in name order. */
+/**
+ * ListBuckets over several origins: each bucket is shown by the origin that serves it, as one list in name order. The list is whole
+ * whatever `max-buckets` says: no origin's continuation token means anything to the others.
+ */
 export async function listAllBuckets(context: RequestContext): Promise<void> {
-  const { gateway, record } = context
-  const entries: XmlElement[] = []
-  for (const { origin } of gateway.routes.all) {
+  const { gateway, record, request } = context
+  const prefix = queryValue(request.query, 'prefix') ?? ''
+  const lists = gateway.routes.all.map(async ({ origin }) => {
     record.originRequests += 1
     const buckets = await bucketsOf(origin)
-    entries.push(...buckets.filter((bucket) => gateway.routes.originOf(nameOf(bucket)) === origin))
-  }
+    return buckets.filter((bucket) => nameOf(bucket).startsWith(prefix) && gateway.routes.originOf(nameOf(bucket)) === origin)
+  })
+  const entries = (await Promise.all(lists)).flat()
   entries.sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1))
   const document: XmlNode = ['ListAllMyBucketsResult', [['Buckets', entries.map(copyOf)]]]
   const body = Buffer.from(writeXml(document, { namespace: S3_NAMESPACE }), 'latin1')
