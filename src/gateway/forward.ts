@@ -3,7 +3,7 @@ import { headerValue, renderHeaders, withoutHeaders, type HeaderList } from '../
 import { ClientGone, type ResponseHead } from '../http/exchange.ts'
 import type { OriginResponse } from '../origin/origin.ts'
 import { forwardedRequestFields, forwardedResponseFields } from '../s3/headers.ts'
-import { splitPresignedQuery } from '../s3/query.ts'
+import { stripAuthQuery } from '../s3/query.ts'
 import type { Outcome, Reason } from '../signals/vocabulary.ts'
 import { answer, answerStream } from './answer.ts'
 import type { RequestContext } from './context.ts'
@@ -66,13 +66,11 @@ async function ask(context: RequestContext, sent: ClientPayload, signal: AbortSi
   return response
 }
 
-/** Query and fields without the client's signature. What a presigned URL said in its query is said in fields to the origin. */
-function signedAfresh(context: RequestContext): { rawQuery: string; headers: HeaderList } {
+/** Query and fields without the client's signature; a presigned request stays one, so that the origin reads its query as it would. */
+function signedAfresh(context: RequestContext): { rawQuery: string; headers: HeaderList; presigned: boolean } {
   const { request, verified } = context
   const headers = forwardedRequestFields(request.headers)
-  if (verified?.kind !== 'presigned') return { rawQuery: request.rawQuery, headers }
-  const split = splitPresignedQuery(request.rawQuery)
-  return { rawQuery: split.rawQuery, headers: [...headers, ...split.headers] }
+  return { rawQuery: stripAuthQuery(request.rawQuery), headers, presigned: verified?.kind === 'presigned' }
 }
 
 /** What goes up, and whether the origin has all of it. `read`: the client's body where it was read before. */

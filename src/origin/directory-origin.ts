@@ -17,6 +17,7 @@ import { randomHex } from './directory/random-hex.ts'
 import { readObject } from './directory/read-object.ts'
 import { copyObject, deleteObject, putObject } from './directory/write-object.ts'
 import { OriginFailure, type Origin, type OriginRequest, type OriginResponse } from './origin.ts'
+import { withQueryAsFields } from './presigned.ts'
 
 /**
  * A directory served as buckets: each directory in it is a bucket, each file below a key. Files that others put there, change or
@@ -47,7 +48,7 @@ export class DirectoryOrigin implements Origin {
     const requestId = randomHex(8).toUpperCase()
     let response: OriginResponse
     try {
-      response = await this.#answer(request)
+      response = await this.#answer(withQueryAsFields(request))
     } catch (error) {
       request.body.cancel(error instanceof Error ? error : new Error(String(error)))
       const refusal = error instanceof Refusal ? error : refusalOfErrno(error)

@@ -22,6 +22,11 @@ export interface OriginRequest {
   readonly rawKey: string | undefined
   /** Raw query without `?`, free of presign parameters; empty for none. */
   readonly rawQuery: string
+  /**
+   * `x-amz-*` parameters in the query stand for fields: the client sent a presigned URL. Absent: they do not. S3 reads them so in
+   * presigned URLs only, and origins differ in which of them they read.
+   */
+  readonly presigned?: boolean
   /** End-to-end fields to send. Content-Length is not among them. */
   readonly headers: HeaderList
   readonly payload: Payload

@@ -2,12 +2,13 @@ import type { LookupFunction } from 'node:net'
 import type { Clock } from '../base/clock.ts'
 import type { OriginConfig } from '../config/config.ts'
 import { encodeAwsChunkedUnsigned } from '../s3/sigv4/chunked-encoder.ts'
-import { signRequest } from '../s3/sigv4/sign.ts'
+import { presign, signRequest, type SigningCredentials } from '../s3/sigv4/sign.ts'
+import { canBePresigned, withQueryAsFields } from './presigned.ts'
 import { SigningKeys } from '../s3/sigv4/signing-keys.ts'
 import { createCredentialSource, type CredentialSource } from './credentials.ts'
 import { OriginFailure, type Origin, type OriginRequest, type OriginResponse } from './origin.ts'
 import { RequestBytes } from './s3/request-bytes.ts'
-import { S3Targets } from './s3/s3-target.ts'
+import { S3Targets, type S3Target } from './s3/s3-target.ts'
 import { UpstreamCall, type UpstreamRequest } from './s3/upstream-call.ts'
 import { payloadHash, upstreamHeaders } from './s3/upstream-headers.ts'
 import { UpstreamPools } from './s3/upstream-pools.ts'
@@ -23,6 +24,9 @@ import { UpstreamPools } from './s3/upstream-pools.ts'
  *
  * Gaps: HTTP/1.1 only; no SigV4A, so no multi-region access points; no S3 Express sessions.
  */
+
+/** How long a request that was presigned anew may wait for its turn: the longest that clocks may differ. */
+const PRESIGNED_SECONDS = 900
 
 export type S3OriginConfig = Extract<OriginConfig, { kind: 's3' }>
 
@@ -71,26 +75,29 @@ export class S3Origin implements Origin {
     await this.#pools.close()
   }
 
-  async #dispatch(request: OriginRequest): Promise<UpstreamCall> {
-    const task = `${request.method} from origin "${this.name}"`
+  async #dispatch(given: OriginRequest): Promise<UpstreamCall> {
+    const task = `${given.method} from origin "${this.name}"`
     try {
+      const credentials = await this.#credentials.get()
+      const request = credentials !== undefined && canBePresigned(given) ? given : withQueryAsFields(given)
       const target = this.#targets.of(request.bucket, request.rawKey)
       const pool = this.#pools.of(target.base)
       const unsent = upstreamHeaders(request, target.host)
       const { body, length } = this.#body(request)
-      const headers = [...unsent, ...(await this.#signature(request, target.rawPath, unsent))]
+      const signed = this.#signed(request, credentials, { target, headers: unsent })
+      const headers = [...unsent, ...signed.headers]
       if (body !== undefined && length !== undefined) headers.push('content-length', String(length))
       const { waiting } = this.#queue
       if (waiting >= this.#config.connections * WAITING_PER_CONNECTION_MAX) {
         throw new OriginFailure('unreachable', `Cannot ${task}: ${waiting} requests already wait for a connection`)
       }
-      const path = request.rawQuery === '' ? target.rawPath : `${target.rawPath}?${request.rawQuery}`
+      const path = signed.rawQuery === '' ? target.rawPath : `${target.rawPath}?${signed.rawQuery}`
       const { method, signal } = request
       const queueTimeoutMs = this.#config.connectTimeoutMs + this.#config.headTimeoutMs
       const upstream: UpstreamRequest = { method, path, headers, body, signal, queueTimeoutMs, queue: this.#queue, task }
       return new UpstreamCall(pool, upstream)
     } catch (cause) {
-      request.body.cancel(cause instanceof Error ? cause : new Error(String(cause)))
+      given.body.cancel(cause instanceof Error ? cause : new Error(String(cause)))
       if (cause instanceof OriginFailure) throw cause
       const reason = cause instanceof Error ? cause.message : String(cause)
       throw new OriginFailure('protocol', `Cannot ${task}: ${reason}`, { cause })
@@ -108,25 +115,26 @@ export class S3Origin implements Origin {
     return { body: new RequestBytes(body, bodyLength), length: bodyLength }
   }
 
-  /** The fields that authenticate a request; to an origin without credentials only the payload's form is told. */
-  async #signature(request: OriginRequest, rawPath: string, headers: readonly string[]): Promise<string[]> {
-    const credentials = await this.#credentials.get()
+  /** The query to send and the fields to add; to an origin without credentials only the payload's form is told. */
+  #signed(
+    request: OriginRequest,
+    credentials: SigningCredentials | undefined,
+    sent: { readonly target: S3Target; readonly headers: readonly string[] },
+  ): { readonly rawQuery: string; readonly headers: readonly string[] } {
     const hash = payloadHash(request.payload)
+    const { method, rawQuery } = request
     if (credentials === undefined) {
       const { kind } = request.payload
-      return kind === 'trailer' || kind === 'sha256' ? ['x-amz-content-sha256', hash] : []
+      return { rawQuery, headers: kind === 'trailer' || kind === 'sha256' ? ['x-amz-content-sha256', hash] : [] }
     }
-    return signRequest({
-      method: request.method,
-      rawPath,
-      rawQuery: request.rawQuery,
-      headers,
-      payloadHash: hash,
-      nowMs: this.#clock.nowMs(),
-      credentials,
-      region: this.#config.region,
-      signingKey: this.#signingKeys.of,
-    })
+    const { rawPath, host } = sent.target
+    const { headers } = sent
+    const signing = { method, rawPath, rawQuery, headers, nowMs: this.#clock.nowMs(), credentials, region: this.#config.region }
+    if (request.presigned === true) {
+      const query = presign({ ...signing, host, expiresSeconds: PRESIGNED_SECONDS, signingKey: this.#signingKeys.of })
+      return { rawQuery: query, headers: [] }
+    }
+    return { rawQuery, headers: signRequest({ ...signing, payloadHash: hash, signingKey: this.#signingKeys.of }) }
   }
 }
 

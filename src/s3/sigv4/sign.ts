@@ -46,6 +46,8 @@ export interface SignRequest extends Signing {
 export interface PresignRequest extends Signing {
   readonly host: string
   readonly expiresSeconds: number
+  /** What is sent besides; every `x-amz-*` of it is signed, because S3 demands that. */
+  readonly headers?: HeaderList | undefined
 }
 
 /** Signed if present, besides every `x-amz-*`. Not signed is what hops in between may change: Accept-Encoding, User-Agent, Content-Length … */
@@ -92,25 +94,27 @@ export function signStreamingRequest(request: SignRequest): { readonly headers: 
   return { headers: added, seed: { signingKey: key, amzDate, scope, seedSignature: signature } }
 }
 
-/** The query of a presigned URL: the given one and the signature. Only the host is signed besides; the body is not. */
+/** The query of a presigned URL: the given one and the signature. The host and the given fields are signed besides; the body is not. */
 export function presign(request: PresignRequest): string {
   const amzDate = formatAmzDate(request.nowMs)
   const { scope, key } = signingScope(request, amzDate)
   const token = request.credentials.sessionToken
+  const headers = withoutHeaders(request.headers ?? [], (name) => name === 'host' || SIGNATURE_FIELDS.has(name))
+  const names = signedNames([...headers, 'host', request.host])
   const parameters = [
     ['X-Amz-Algorithm', ALGORITHM],
     ['X-Amz-Credential', `${request.credentials.accessKeyId}/${scope}`],
     ['X-Amz-Date', amzDate],
     ['X-Amz-Expires', String(request.expiresSeconds)],
     ...(token === undefined ? [] : [['X-Amz-Security-Token', token]]),
-    ['X-Amz-SignedHeaders', 'host'],
+    ['X-Amz-SignedHeaders', names.join(';')],
   ].map(([name = '', value = '']) => `${name}=${percentEncode(value)}`)
   const rawQuery = [...(request.rawQuery === '' ? [] : [request.rawQuery]), ...parameters].join('&')
   const canonical = canonicalRequest({
     method: request.method,
     ...canonicalTarget(request.rawPath, rawQuery),
-    headerLines: canonicalHeaders([], ['host'], request.host),
-    signedHeaders: 'host',
+    headerLines: canonicalHeaders(headers, names, request.host),
+    signedHeaders: names.join(';'),
     payloadHash: UNSIGNED_PAYLOAD,
   })
   return `${rawQuery}&X-Amz-Signature=${sign(key, stringToSign(amzDate, scope, canonical)).toString('hex')}`
