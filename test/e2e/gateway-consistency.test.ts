@@ -198,6 +198,20 @@ test('within stale-while-revalidate the old answer comes at once and the new one
   assert.equal(await read(), '200 new: memory fresh')
 })
 
+test('a stale answer whose body has to be fetched is still told as stale', async (t) => {
+  const { store, origin, proxy, client } = await warm(t, ttlMode(1000, { staleWhileRevalidateMs: 500 }))
+  store.put('bucket/headed', 'body')
+  await client.head('/bucket/headed')
+  await proxy.takeRecord()
+  proxy.clock.advance(1000)
+  origin.takeAsked()
+  const answer = await client.get('/bucket/headed')
+  assert.equal(answer.body.toString(), 'body')
+  assert.match(answer.fields.get('cache-status') ?? '', /stale-while-revalidate/)
+  const record = await proxy.takeRecord()
+  assert.equal(`${record.outcome} ${record.bytesFromOrigin}`, 'stale 4')
+})
+
 test('past stale-while-revalidate a read waits for the origin', async (t) => {
   const { store, origin, proxy, read } = await warm(t, ttlMode(1000, { staleWhileRevalidateMs: 500 }))
   store.put('bucket/key', 'new')

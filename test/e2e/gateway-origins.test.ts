@@ -154,6 +154,23 @@ test('a gap answered with other bytes than asked for is refused, not served', as
   }
 })
 
+test('a gap answered with another version is never joined to the bytes that are here', async (t) => {
+  let version = 1
+  const { client } = await scene(t, ({ method, headers }) => {
+    // An origin that does not know If-Match.
+    const bytes = patterned(2 * MIB, version)
+    const start = rangeStart(headers) ?? 0
+    const fields = { etag: `"${version}"`, 'content-range': `bytes ${start}-${2 * MIB - 1}/${2 * MIB}` }
+    if (method === 'HEAD') return reply(200, { etag: `"${version}"`, 'content-length': String(2 * MIB) })
+    return reply(206, { ...fields, 'content-length': String(2 * MIB - start) }, bytes.subarray(start))
+  })
+  assert.equal((await client.head('/bucket/key')).status, 200)
+  version = 2
+  const answer = await client.get('/bucket/key')
+  assert.equal(answer.fields.get('etag'), '"2"')
+  assertSameBytes(answer.body, patterned(2 * MIB, 2))
+})
+
 for (const [status, code] of [
   [403, 'AccessDenied'],
   [404, 'NoSuchKey'],
