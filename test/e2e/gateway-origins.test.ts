@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import { sourceOf, type ByteSource } from '../../src/base/byte-source.ts'
 import { headerValue } from '../../src/base/header-list.ts'
+import { RawClient } from '../../src/http/testing/raw-client.ts'
 import { OriginFailure, type OriginFailureKind } from '../../src/origin/origin.ts'
 import { errorReply, FunctionOrigin, reply, type OriginAnswer } from '../support/function-origin.ts'
 import { proxyFor, type InProcessProxy } from '../support/in-process-proxy.ts'
@@ -325,6 +326,24 @@ test('a passed body that breaks off cuts the client’s connection, with a lengt
     assert.equal(answer.complete, false)
     const record = await proxy.takeRecord()
     assert.equal(`${record.outcome} ${record.reason}`, 'failed origin')
+  }
+})
+
+test('an HTTP/1.0 client of a passed body without a length gets it until the connection ends, and a reset where it breaks off', async (t) => {
+  for (const how of ['ends', 'fails'] as const) {
+    const { proxy } = await scene(t, () => {
+      const answer = reply(200, { 'content-length': undefined, etag: '"v1"' })
+      return { ...answer, body: brokenBody(Buffer.from('until the end'), how) }
+    })
+    const raw = await RawClient.connect(Number(new URL(proxy.endpoint).port))
+    const reset = Promise.withResolvers<boolean>()
+    raw.socket.once('error', () => reset.resolve(true))
+    raw.socket.once('close', () => reset.resolve(false))
+    raw.send('GET /bucket/key?versionId=1 HTTP/1.0\r\n\r\n')
+    const text = (await raw.rest()).toString('latin1')
+    assert.equal(await reset.promise, how === 'fails')
+    if (how === 'ends') assert.match(text, /^HTTP\/1\.1 200 OK\r\n(?!.*Transfer-Encoding).*\r\n\r\nuntil the end$/s)
+    raw.destroy()
   }
 })
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { RawClient } from '../../src/http/testing/raw-client.ts'
 import { errorReply, Gate } from '../support/function-origin.ts'
 import { proxyFor } from '../support/in-process-proxy.ts'
 import { storeOrigin } from '../support/object-store.ts'
@@ -249,11 +250,73 @@ test('every read is accounted: where its bytes came from, what it cost, how it e
   }
 })
 
+test('a client that leaves its read, even the one that began it, leaves the others and the cache with all of it', async (t) => {
+  const { store, origin } = storeOrigin()
+  const proxy = await proxyFor(t, { origin })
+  const client = new S3Client(proxy)
+  const { bytes } = store.put('bucket/key', patterned(2 * MIB))
+  const gate = new Gate()
+  origin.answer = async (request) => {
+    const answer = await store.answer(request)
+    let first = true
+    const read = async (): Promise<Uint8Array | undefined> => {
+      if (!first) await gate.pass()
+      first = false
+      return answer.body.read()
+    }
+    return { ...answer, body: { ...answer.body, read } }
+  }
+  const leaver = await RawClient.connect(Number(new URL(proxy.endpoint).port))
+  leaver.send('GET /bucket/key HTTP/1.1\r\nHost: h\r\n\r\n')
+  await leaver.bytes(1)
+  const follower = client.get('/bucket/key')
+  while (proxy.lookups() < 2) await new Promise((resolve) => setImmediate(resolve))
+  leaver.socket.resetAndDestroy()
+  const left = await proxy.takeRecord()
+  assert.equal(left.outcome, 'client-gone')
+  assert.ok(left.bytesSent < bytes.length)
+  gate.open()
+  assertSameBytes((await follower).body, bytes)
+  assert.equal((await proxy.takeRecord()).outcome, 'coalesced')
+  assertSameBytes((await client.get('/bucket/key')).body, bytes)
+  assert.equal((await proxy.takeRecord()).outcome, 'memory')
+  assert.equal(origin.requests.length, 1)
+})
+
+test('a read whose last client has left is finished for those who come later', async (t) => {
+  const { store, origin } = storeOrigin()
+  const proxy = await proxyFor(t, { origin })
+  const client = new S3Client(proxy)
+  const { bytes } = store.put('bucket/key', patterned(2 * MIB))
+  const gate = new Gate()
+  origin.answer = async (request) => {
+    await gate.pass()
+    return store.answer(request)
+  }
+  const leaver = await RawClient.connect(Number(new URL(proxy.endpoint).port))
+  leaver.send('GET /bucket/key HTTP/1.1\r\nHost: h\r\n\r\n')
+  await gate.reached()
+  leaver.socket.resetAndDestroy()
+  gate.open()
+  assert.equal((await proxy.takeRecord()).outcome, 'client-gone')
+  assertSameBytes((await client.get('/bucket/key')).body, bytes)
+  assert.equal(origin.requests.length, 1)
+})
+
+test('the parameter that only names the operation changes nothing', async (t) => {
+  const { store, origin } = storeOrigin()
+  const proxy = await proxyFor(t, { origin })
+  const client = new S3Client(proxy)
+  store.put('bucket/key', 'body')
+  await client.get('/bucket/key')
+  assert.equal((await client.get('/bucket/key?x-id=GetObject')).body.toString(), 'body')
+  assert.equal(origin.requests.length, 1)
+})
+
 test('an HTTP/1.0 client gets a hit and a miss with a length', async (t) => {
   const { store, origin } = storeOrigin()
   const proxy = await proxyFor(t, { origin })
   store.put('bucket/key', 'abc')
-  const { RawClient } = await import('../../src/http/testing/raw-client.ts')
   for (const round of ROUNDS) {
     const raw = await RawClient.connect(Number(new URL(proxy.endpoint).port))
     raw.send('GET /bucket/key HTTP/1.0\r\n\r\n')
