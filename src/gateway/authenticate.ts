@@ -5,10 +5,13 @@ import type { Gateway } from './gateway.ts'
 import type { S3Request } from './s3-request.ts'
 
 /**
- * Who sent this request: verified by signature, or anonymous where that is switched on. Comes before any look into the cache.
+ * Who sent this request: verified by signature, or anonymous where that is switched on or nothing but CORS is asked. Comes before any look into the cache.
  * Throws a Refusal with S3's own code.
  */
 export function authenticate(request: S3Request, gateway: Gateway): { caller: Caller; verified: Verified | undefined } {
+  // Browsers ask without credentials before they send a request of another site (Fetch standard, CORS preflight), also to presigned
+  // URLs; S3 answers from the bucket's CORS settings alone.
+  if (request.operation === 'Preflight') return { caller: { kind: 'anonymous' }, verified: undefined }
   const verified = verifyRequest(
     {
       method: request.method,

@@ -11,6 +11,7 @@ import type { Gateway } from './gateway.ts'
 import { RequestIds } from './request-ids.ts'
 import { Routes } from './routes.ts'
 import { SingleFlight } from './single-flight.ts'
+import { UncacheableObjects } from './uncacheable-objects.ts'
 
 /** What a gateway is made of: its neighbours, and the parts of the configuration that it obeys. */
 export interface GatewayParts {
@@ -33,6 +34,7 @@ export function createGateway(parts: GatewayParts): Gateway {
     clients: new Clients(parts.clients),
     signingKeys: new SigningKeys(),
     opening: new SingleFlight(),
+    uncacheable: new UncacheableObjects(parts.clock),
     epochs: new BucketEpochs(),
     requestIds: new RequestIds(),
     clock: parts.clock,

@@ -9,6 +9,7 @@ import type { Opened } from './open.ts'
 import type { RequestIds } from './request-ids.ts'
 import type { Routes } from './routes.ts'
 import type { SingleFlight } from './single-flight.ts'
+import type { UncacheableObjects } from './uncacheable-objects.ts'
 
 /** Everything that the life of a request needs from outside; built once by the composition root. */
 export interface Gateway {
@@ -18,6 +19,7 @@ export interface Gateway {
   readonly signingKeys: SigningKeys
   /** Metadata questions to origins that are under way: `open`, `head` and `revalidate`, by object. */
   readonly opening: SingleFlight<Opened>
+  readonly uncacheable: UncacheableObjects
   readonly epochs: BucketEpochs
   readonly requestIds: RequestIds
   readonly clock: Clock

@@ -70,6 +70,7 @@ async function act(context: ReadContext, decision: Decision, look: Look): Promis
       return serveRevalidated(context, head, decision, look)
     case 'fetch':
       record.reason = decision.reason
+      if (context.gateway.uncacheable.has(context.cacheKey)) return passUncacheable(context)
       return fetchAbsent(context, { itself: look.itself, wantsError: false })
     case 'refuse':
       head?.release()
@@ -154,6 +155,11 @@ async function fetchAbsent(context: ReadContext, asking: { itself: boolean; want
   return finish(context, await answer, { generation, leads: led, itself, asked: method })
 }
 
+async function passUncacheable(context: ReadContext): Promise<Next> {
+  await forward(context, { outcome: 'pass', reason: 'uncacheable-object' })
+  return 'done'
+}
+
 /** Gives the client what the origin said; `asked` is how it was asked. */
 async function finish(
   context: ReadContext,
@@ -177,7 +183,7 @@ async function finish(
       sendAnswer(context, opened)
       return 'done'
     case 'uncacheable':
-      await forward(context, { outcome: 'pass', reason: 'uncacheable-object' })
-      return 'done'
+      context.gateway.uncacheable.add(context.cacheKey)
+      return passUncacheable(context)
   }
 }

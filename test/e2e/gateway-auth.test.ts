@@ -53,6 +53,18 @@ async function scene(t: TestContext, clients: readonly ClientConfig[] = [clientO
   return { store, origin, proxy, client, refused }
 }
 
+test('a CORS preflight needs no signature, also to a presigned URL, and takes none of it to the origin', async (t) => {
+  const { client, origin } = await scene(t)
+  const fields = { origin: 'https://app.example', 'access-control-request-method': 'GET' }
+  for (const path of [PATH, client(ALICE).presign({ path: PATH })]) {
+    await client().ask({ method: 'OPTIONS', path, fields })
+    assert.equal(origin.requests.length, 1)
+    const sent = origin.requests.pop()
+    assert.equal(`${sent?.method} ${sent?.rawKey}?${sent?.rawQuery}`, 'OPTIONS key?')
+    assert.equal(sent?.headers.includes('https://app.example'), true)
+  }
+})
+
 test('a signed request is answered, by header, by presigned URL and with a session token', async (t) => {
   const { client, proxy } = await scene(t, [clientOf(ALICE, [EVERYTHING]), clientOf(TEMPORARY, [EVERYTHING])])
   for (const credentials of [ALICE, TEMPORARY]) {

@@ -72,6 +72,23 @@ for (const [what, fields] of Object.entries(UNSTORABLE)) {
   })
 }
 
+test('what cannot be kept costs one origin request a read once that is known, until a minute has passed or it is written', async (t) => {
+  const { proxy, client, origin } = await scene(t, ({ method }) => {
+    const length = method === 'PUT' ? 0 : BODY.length
+    return reply(200, { etag: 'W/"v1"', 'content-length': String(length) }, method === 'GET' ? BODY : '')
+  })
+  const cost = async (): Promise<number> => {
+    origin.takeAsked()
+    await client.get('/bucket/key')
+    return origin.takeAsked().length
+  }
+  assert.deepEqual([await cost(), await cost(), await cost()], [2, 1, 1])
+  proxy.clock.advance(60_000)
+  assert.deepEqual([await cost(), await cost()], [2, 1])
+  await client.ask({ method: 'PUT', path: '/bucket/key', body: 'x', fields: { 'content-length': '1' } })
+  assert.deepEqual([await cost(), await cost()], [2, 1])
+})
+
 test('an origin that answers 200 to a range gives the range all the same, small and large', async (t) => {
   for (const size of [1000, 3 * MIB]) {
     const bytes = patterned(size)
