@@ -1,6 +1,5 @@
 import { headerValue, headerValues, type HeaderList } from '../base/header-list.ts'
 import type { Consistency } from '../config/config.ts'
-import type { Reason } from '../signals/vocabulary.ts'
 
 /** What is known of an object when a read arrives. */
 export interface Known {
@@ -108,6 +107,3 @@ export function parseClientWish(cacheControl: string | undefined): ClientWish {
   }
   return { noCache, noStore, onlyIfCached, maxAgeMs }
 }
-
-/** The reasons that decide() can give; the compiler keeps them inside the vocabulary. */
-export type DecisionReason = Extract<Reason, Decision['reason']>

@@ -24,7 +24,7 @@ export function createHandler(gateway: Gateway): ExchangeHandler {
 }
 
 /** The life of one S3 request. Start reading here. */
-export async function handle(exchange: Exchange, gateway: Gateway): Promise<void> {
+async function handle(exchange: Exchange, gateway: Gateway): Promise<void> {
   const record = openRecord(exchange, gateway)
   try {
     const request = parseS3Request(exchange.head, gateway.options.domains)
