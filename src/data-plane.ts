@@ -40,7 +40,7 @@ export async function startDataPlane(config: Config, parts: DataPlaneParts): Pro
   const { clock } = parts
   const origins = config.origins.map((one) => ({ buckets: one.buckets, origin: createOrigin(one, { clock }) }))
   const observed = origins.map(({ buckets, origin }) => ({ buckets, origin: observe(origin, parts) }))
-  const cache = new Cache({ memoryBytes: config.memoryBytes, clock })
+  const cache = new Cache({ memoryBytes: config.memoryBytes })
   const gateway = createGateway({
     cache,
     clock,

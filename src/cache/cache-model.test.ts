@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { ByteSource } from '../base/byte-source.ts'
-import { ManualClock } from '../base/clock.ts'
 import { seededRandom } from '../base/random.ts'
 import { VersionGone, type FetchRange, type HeadInfo, type ObjectVersion, type Piece, type VersionReader } from './api.ts'
 import { BLOCK_BYTES } from './block.ts'
@@ -40,7 +39,6 @@ class World {
     const small = this.#random() < 0.5
     this.cache = new Cache({
       memoryBytes,
-      clock: new ManualClock(0),
       verifyReads: 'always',
       random: this.#random,
       fetchRunBytes: small ? 2 * MiB : 8 * MiB,

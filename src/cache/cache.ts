@@ -1,5 +1,4 @@
 import type { ByteSource } from '../base/byte-source.ts'
-import type { Clock } from '../base/clock.ts'
 import type { CachedHead, CacheLimits, CacheStats, FetchRange, HeadInfo, ObjectVersion, VersionReader } from './api.ts'
 import { BLOCK_BYTES } from './block.ts'
 import { ByteBudget } from './byte-budget.ts'
@@ -21,8 +20,6 @@ const ABANDONED_BYTES_MAX = 64 * 1024 * 1024
 const OVERFLOW_BYTES_MAX = 16 * 1024 * 1024
 
 export interface CacheOptions extends CacheLimits {
-  /** Not asked today: every time comes with a head, from the caller's clock. */
-  readonly clock: Clock
   /** Longest origin request for missing blocks. */
   readonly fetchRunBytes?: number
   /** What may still arrive of runs that nobody reads any more, all together. */

@@ -40,7 +40,7 @@ export interface InProcessOptions {
 
 export async function startInProcess(options: InProcessOptions): Promise<InProcessProxy> {
   const clock = new ManualClock(Date.UTC(2026, 0, 1))
-  const cache = new CountingCache({ memoryBytes: options.memoryBytes, clock })
+  const cache = new CountingCache({ memoryBytes: options.memoryBytes })
   const records = new Records()
   const gateway = createGateway({
     cache,

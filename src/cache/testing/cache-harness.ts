@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { ManualClock } from '../../base/clock.ts'
 import type { HeadInfo, VersionReader } from '../api.ts'
 import { Cache, type CacheOptions } from '../cache.ts'
 import { alignRun } from '../run.ts'
@@ -9,7 +8,7 @@ const MiB = 1024 * 1024
 
 /** For tests: checks every checksum at every read. */
 export function newCache(options: Partial<CacheOptions> = {}): Cache {
-  return new Cache({ memoryBytes: 160 * MiB, clock: new ManualClock(0), verifyReads: 'always', ...options })
+  return new Cache({ memoryBytes: 160 * MiB, verifyReads: 'always', ...options })
 }
 
 /** For tests: what the gateway does with an absent object. */
