@@ -2,9 +2,10 @@ import type { ByteSource } from '../base/byte-source.ts'
 import { headerValue } from '../base/header-list.ts'
 import { VersionGone, type FetchRange, type ObjectVersion } from '../cache/api.ts'
 import { OriginFailure, type OriginResponse } from '../origin/origin.ts'
+import { contentLength } from '../s3/headers.ts'
 import { formatRange, parseContentRange } from '../s3/range.ts'
 import type { ReadContext } from './context.ts'
-import { askForObject, contentLength, discard } from './origin-call.ts'
+import { askForObject, discard } from './origin-call.ts'
 import { partOf } from './part-of.ts'
 
 /**

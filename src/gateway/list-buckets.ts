@@ -1,5 +1,5 @@
-import { collect, emptySource } from '../base/byte-source.ts'
-import { OriginFailure, type Origin } from '../origin/origin.ts'
+import { collect } from '../base/byte-source.ts'
+import { BODILESS, OriginFailure, type Origin } from '../origin/origin.ts'
 import { queryValue } from '../s3/query.ts'
 import { readXml, S3_NAMESPACE, writeXml, type XmlElement, type XmlNode } from '../s3/xml.ts'
 import { answer } from './answer.ts'
@@ -36,9 +36,7 @@ async function bucketsOf(origin: Origin): Promise<readonly XmlElement[]> {
     rawKey: undefined,
     rawQuery: '',
     headers: [],
-    payload: { kind: 'none' },
-    body: emptySource,
-    bodyLength: 0,
+    ...BODILESS,
     signal: undefined,
   })
   const body = await collect(response.body, LIST_BYTES_MAX)

@@ -4,12 +4,12 @@ import type { HeadInfo } from '../cache/api.ts'
 import { alignRun } from '../cache/run.ts'
 import { OriginFailure, type OriginResponse } from '../origin/origin.ts'
 import { storableResponse } from '../s3/cacheability.ts'
-import { storedFields, withoutChecksums } from '../s3/headers.ts'
+import { contentLength, storedFields, withoutChecksums } from '../s3/headers.ts'
 import { formatRange, parseContentRange, parseRange, type ByteRange } from '../s3/range.ts'
 import type { ReadContext } from './context.ts'
 import { fetchRangeOf } from './fetch-range.ts'
 import { encodeMeta } from './object-meta.ts'
-import { askForObject, contentLength, discard } from './origin-call.ts'
+import { askForObject, discard } from './origin-call.ts'
 
 /** What the origin said of an object that was not in the cache. */
 export type Opened =

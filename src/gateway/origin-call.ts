@@ -1,6 +1,6 @@
-import { emptySource, type ByteSource } from '../base/byte-source.ts'
-import { headerValue, type HeaderList } from '../base/header-list.ts'
-import type { OriginResponse } from '../origin/origin.ts'
+import type { ByteSource } from '../base/byte-source.ts'
+import type { HeaderList } from '../base/header-list.ts'
+import { BODILESS, type OriginResponse } from '../origin/origin.ts'
 import type { ReadContext } from './context.ts'
 
 /** Asks the origin for an object on the cache's behalf: no client conditions, checksums wanted, counted in the record. */
@@ -19,9 +19,7 @@ export async function askForObject(
     rawKey: context.rawKey,
     rawQuery: '',
     headers: ['accept-encoding', 'identity', 'x-amz-checksum-mode', 'ENABLED', ...extra],
-    payload: { kind: 'none' },
-    body: emptySource,
-    bodyLength: 0,
+    ...BODILESS,
     signal,
   })
   const waitedMs = gateway.clock.monotonicMs() - askedAtMs
@@ -45,10 +43,4 @@ export async function discard(body: ByteSource): Promise<void> {
   } catch {
     // An answer that nobody wants may break off unseen.
   }
-}
-
-/** The Content-Length of an answer, or undefined where it names none. */
-export function contentLength(headers: HeaderList): number | undefined {
-  const value = headerValue(headers, 'content-length')
-  return value !== undefined && /^\d{1,15}$/.test(value) ? Number(value) : undefined
 }

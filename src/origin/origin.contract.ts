@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
 import { crc32 } from 'node:zlib'
-import { collect, emptySource, sourceOf, type ByteSource } from '../base/byte-source.ts'
+import { collect, sourceOf, type ByteSource } from '../base/byte-source.ts'
 import { headerValue, type HeaderList } from '../base/header-list.ts'
 import { seededRandom } from '../base/random.ts'
-import type { Origin, OriginRequest } from './origin.ts'
+import { BODILESS, type Origin, type OriginRequest } from './origin.ts'
 
 /** An origin with no buckets in it. */
 export interface ContractSubject {
@@ -57,9 +57,7 @@ function clientOf(origin: () => Promise<Origin>): ContractClient {
       rawKey: 'key',
       rawQuery: '',
       headers: [],
-      payload: { kind: 'none' },
-      body: emptySource,
-      bodyLength: 0,
+      ...BODILESS,
       signal: undefined,
       ...overrides,
     })

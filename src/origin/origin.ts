@@ -1,4 +1,4 @@
-import type { ByteSource } from '../base/byte-source.ts'
+import { emptySource, type ByteSource } from '../base/byte-source.ts'
 import type { HeaderList } from '../base/header-list.ts'
 
 /**
@@ -36,6 +36,9 @@ export interface OriginRequest {
   /** Fires when nobody wants the answer any more. */
   readonly signal: AbortSignal | undefined
 }
+
+/** The part of a request that says it has no body. */
+export const BODILESS = { payload: { kind: 'none' }, body: emptySource, bodyLength: 0 } as const satisfies Partial<OriginRequest>
 
 /** An answer. Its body must be read to the end or cancelled. */
 export interface OriginResponse {

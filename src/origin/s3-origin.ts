@@ -3,10 +3,10 @@ import type { Clock } from '../base/clock.ts'
 import type { OriginConfig } from '../config/config.ts'
 import { encodeAwsChunkedUnsigned } from '../s3/sigv4/chunked-encoder.ts'
 import { presign, signRequest, type SigningCredentials } from '../s3/sigv4/sign.ts'
-import { canBePresigned, withQueryAsFields } from './presigned.ts'
 import { SigningKeys } from '../s3/sigv4/signing-keys.ts'
 import { createCredentialSource, type CredentialSource } from './credentials.ts'
 import { OriginFailure, type Origin, type OriginRequest, type OriginResponse } from './origin.ts'
+import { canBePresigned, withQueryAsFields } from './presigned.ts'
 import { RequestBytes } from './s3/request-bytes.ts'
 import { S3Targets, type S3Target } from './s3/s3-target.ts'
 import { UpstreamCall, type UpstreamRequest } from './s3/upstream-call.ts'
@@ -25,9 +25,6 @@ import { UpstreamPools } from './s3/upstream-pools.ts'
  * Gaps: HTTP/1.1 only; no SigV4A, so no multi-region access points; no S3 Express sessions.
  */
 
-/** How long a request that was presigned anew may wait for its turn: the longest that clocks may differ. */
-const PRESIGNED_SECONDS = 900
-
 export type S3OriginConfig = Extract<OriginConfig, { kind: 's3' }>
 
 export interface S3OriginParts {
@@ -38,6 +35,8 @@ export interface S3OriginParts {
 
 /** Requests that may wait for a connection, per connection; beyond that the origin is overloaded and waiting would not help. */
 const WAITING_PER_CONNECTION_MAX = 32
+/** How long a request that was presigned anew may wait for its turn: the longest that clocks may differ. */
+const PRESIGNED_SECONDS = 900
 const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
 
 /** Origin over S3's HTTP API. */

@@ -1,6 +1,6 @@
 import { headerValue, headerValues, type HeaderList } from '../base/header-list.ts'
 import { Refusal } from './errors.ts'
-import { hasAwsChunked } from './headers.ts'
+import { contentLength, hasAwsChunked } from './headers.ts'
 import type { Query } from './query.ts'
 import { parseContentRange } from './range.ts'
 
@@ -140,18 +140,12 @@ export function storableResponse(status: number, headers: HeaderList): Storabili
   if (headerValue(headers, 'x-amz-request-charged') !== undefined) return no('requester-pays')
   const contentType = headerValue(headers, 'content-type')?.toLowerCase()
   if (status === 206 && contentType?.startsWith('multipart/byteranges') === true) return no('multipart-ranges')
-  const sizeBytes = status === 200 ? lengthOf(headers) : sizeOf(headers)
+  const sizeBytes = status === 200 ? contentLength(headers) : sizeOf(headers)
   return sizeBytes === undefined ? no('no-length') : { storable: true, etag, sizeBytes }
 }
 
 function no(reason: UnstorableResponse): Storability {
   return { storable: false, reason }
-}
-
-function lengthOf(headers: HeaderList): number | undefined {
-  const lengths = headerValues(headers, 'content-length')
-  const length = lengths[0]
-  return lengths.length === 1 && length !== undefined && /^\d{1,15}$/.test(length) ? Number(length) : undefined
 }
 
 function sizeOf(headers: HeaderList): number | undefined {

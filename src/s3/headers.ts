@@ -144,6 +144,13 @@ export function hasAwsChunked(contentEncoding: string): boolean {
   return contentEncoding.toLowerCase().includes(AWS_CHUNKED)
 }
 
+/** The Content-Length of an answer in bytes; undefined where it names none, several, or nothing that is a length. */
+export function contentLength(headers: HeaderList): number | undefined {
+  const lengths = headerValues(headers, 'content-length')
+  const length = lengths[0]
+  return lengths.length === 1 && length !== undefined && /^\d{1,15}$/.test(length) ? Number(length) : undefined
+}
+
 const NONE: ReadonlySet<string> = new Set()
 
 /** Fields that the sender's Connection field declares hop-by-hop. */

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
-import { collect, emptySource, type ByteSource } from '../../src/base/byte-source.ts'
+import { collect, type ByteSource } from '../../src/base/byte-source.ts'
 import { systemClock } from '../../src/base/clock.ts'
-import { OriginFailure, type OriginRequest } from '../../src/origin/origin.ts'
+import { BODILESS, OriginFailure, type OriginRequest } from '../../src/origin/origin.ts'
 import { S3Origin, type S3OriginConfig } from '../../src/origin/s3-origin.ts'
 import { FaultOrigin, type FaultScript } from './fault-origin.ts'
 
@@ -52,9 +52,7 @@ export function requestOf(overrides: Partial<OriginRequest> = {}): OriginRequest
     rawKey: 'key',
     rawQuery: '',
     headers: [],
-    payload: { kind: 'none' },
-    body: emptySource,
-    bodyLength: 0,
+    ...BODILESS,
     signal: undefined,
     ...overrides,
   }
