@@ -72,7 +72,7 @@ export const originSchema = z.strictObject({
     doc: 'For demonstrations and benchmarks: a simulated wide-area link in front of `directory` adds this before every answer.',
   }),
   linkBandwidth: maybe(size({ min: 1 * KiB, max: 1 * TiB }), {
-    doc: 'For demonstrations and benchmarks: bytes per second that all answers share on the simulated link in front of `directory`.',
+    doc: 'For demonstrations and benchmarks: bytes per second of each answer on the simulated link in front of `directory`.',
   }),
   buckets: list(bucketPattern, {
     fallback: ['*'],

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { failsAs, requestOf } from '../../test/support/origin-requests.ts'
 import { emptySource, sourceOf } from '../base/byte-source.ts'
-import { systemClock } from '../base/clock.ts'
+import { ManualClock, systemClock } from '../base/clock.ts'
 import type { Origin } from './origin.ts'
 import { SlowOrigin } from './slow-origin.ts'
 
@@ -50,10 +50,23 @@ test('SlowOrigin adds its latency to every answer', async () => {
   assert.ok((await alive(timeToRead(origin, 3))) >= 29)
 })
 
-test('SlowOrigin lets all bodies together have its bandwidth, and no more', async () => {
-  const origin = new SlowOrigin(instantOrigin(MIB), { latencyMs: 0, bytesPerSecond: 16 * MIB }, systemClock)
-  // 4 MiB at 16 MiB/s are 250 ms; what the link is ahead at most is 50 ms.
-  assert.ok((await alive(timeToRead(origin, 4))) >= 195)
+test('SlowOrigin gives each body its bandwidth, and no more', async () => {
+  const origin = new SlowOrigin(instantOrigin(4 * MIB), { latencyMs: 0, bytesPerSecond: 16 * MIB }, systemClock)
+  // 4 MiB at 16 MiB/s are 250 ms; what a stream makes up for at most is 50 ms.
+  assert.ok((await alive(timeToRead(origin, 1))) >= 195)
+})
+
+test('SlowOrigin does not let a body wait for what others moved', async () => {
+  // The clock stands still, so every piece of a stream waits for all pieces before it: 5 ms, 10 ms, ...
+  const origin = new SlowOrigin(instantOrigin(4 * MIB), { latencyMs: 0, bytesPerSecond: 16 * MIB }, new ManualClock(0))
+  const { body: far } = await origin.send(requestOf())
+  for (let piece = 0; piece < 4; piece++) await alive(Promise.resolve(far.read()))
+  const farNext = far.read().then(() => 'the fifth piece of the other body')
+  const { body: fresh } = await origin.send(requestOf())
+  const freshNext = fresh.read().then(() => 'the first piece')
+  assert.equal(await alive(Promise.race([farNext, freshNext])), 'the first piece')
+  for (const body of [far, fresh]) body.cancel(new Error('enough'))
+  await Promise.allSettled([farNext, freshNext])
 })
 
 test('SlowOrigin follows a new link at once, also for a body under way', async () => {

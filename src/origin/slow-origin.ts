@@ -3,24 +3,23 @@ import type { Clock } from '../base/clock.ts'
 import type { LinkConfig } from '../config/config.ts'
 import { OriginFailure, type Origin, type OriginRequest, type OriginResponse } from './origin.ts'
 
-/** A body is given out in pieces that take about this long on the link, so that streams share it fairly. */
+/** A body is given out in pieces that take about this long on the link. */
 const PIECE_MS = 5
 const PIECE_BYTES_MIN = 1024
 const PIECE_BYTES_MAX = 256 * 1024
-/** Timers fire late; what the link stood idle for because of that is made up for, up to this much. */
+/** Timers fire late; what a stream stood idle for because of that is made up for, up to this much. */
 const CREDIT_MS = 50
 
 /**
- * An origin at the other end of a simulated wide-area link: every answer comes `latencyMs` later, and all bodies share
- * `bytesPerSecond`. For the demo and for measuring misses; request bodies are not slowed down.
+ * An origin at the other end of a simulated wide-area link: every answer comes `latencyMs` later, and each body moves at
+ * `bytesPerSecond` whatever the others do, as streams from object stores do (one connection is slow, many are fast). For the demo
+ * and for measuring misses; request bodies are not slowed down.
  */
 export class SlowOrigin implements Origin {
   readonly name: string
   readonly #inner: Origin
   readonly #clock: Clock
   #link: LinkConfig
-  /** When everything that was given out so far would have crossed the link. */
-  #freeAtMs = 0
 
   constructor(inner: Origin, link: LinkConfig, clock: Clock) {
     this.name = inner.name
@@ -36,7 +35,6 @@ export class SlowOrigin implements Origin {
   /** From now on, for bodies that are under way too. */
   setLink(link: LinkConfig): void {
     this.#link = link
-    this.#freeAtMs = Math.min(this.#freeAtMs, this.#clock.monotonicMs())
   }
 
   async send(request: OriginRequest): Promise<OriginResponse> {
@@ -52,6 +50,7 @@ export class SlowOrigin implements Origin {
   #paced(body: ByteSource, signal: AbortSignal | undefined): ByteSource {
     const stopped = new AbortController()
     const either = signal === undefined ? stopped.signal : AbortSignal.any([signal, stopped.signal])
+    const stream = new Stream(this.#clock)
     let rest: Uint8Array | undefined
     return {
       length: body.length,
@@ -61,7 +60,7 @@ export class SlowOrigin implements Origin {
         const piece = rest.subarray(0, this.#pieceBytes())
         rest = piece.length === rest.length ? undefined : rest.subarray(piece.length)
         try {
-          await wait(this.#reserve(piece.length), either)
+          await wait(stream.reserveMs(piece.length, this.#link), either)
         } catch (error) {
           rest = undefined
           body.cancel(error instanceof Error ? error : new Error(String(error)))
@@ -81,12 +80,24 @@ export class SlowOrigin implements Origin {
     const bytes = Math.ceil((this.#link.bytesPerSecond * PIECE_MS) / 1000)
     return Math.min(PIECE_BYTES_MAX, Math.max(PIECE_BYTES_MIN, bytes))
   }
+}
+
+/** One body's place on the link. */
+class Stream {
+  readonly #clock: Clock
+  /** When everything that was given out so far would have crossed. */
+  #freeAtMs: number
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+    this.#freeAtMs = clock.monotonicMs()
+  }
 
   /** Takes the link for some bytes; gives how long they need from now. */
-  #reserve(bytes: number): number {
+  reserveMs(bytes: number, link: LinkConfig): number {
     const nowMs = this.#clock.monotonicMs()
     const startMs = Math.max(this.#freeAtMs, nowMs - CREDIT_MS)
-    this.#freeAtMs = startMs + (bytes * 1000) / this.#link.bytesPerSecond
+    this.#freeAtMs = startMs + (bytes * 1000) / link.bytesPerSecond
     return this.#freeAtMs - nowMs
   }
 }

@@ -50,7 +50,7 @@ interface DemoFlag {
 export const DEMO_FLAGS: readonly DemoFlag[] = [
   { flag: 'for', value: 'DURATION', doc: 'End after this long, with a summary. Otherwise: Ctrl-C.' },
   { flag: 'latency', value: 'DURATION', doc: 'What the simulated origin adds before every answer. Default: 40ms.' },
-  { flag: 'bandwidth', value: 'SIZE/s', doc: 'Bytes per second that the simulated origin gives. Default: 50MB/s.' },
+  { flag: 'bandwidth', value: 'SIZE/s', doc: 'Bytes per second of each answer of the simulated origin. Default: 50MB/s.' },
   { flag: 'rate', value: 'N/s', doc: 'Reads per second of the built-in load, or max. Default: 200/s.' },
   { flag: 'dir', value: 'DIR', doc: 'Where the sample data is kept, in DIR/origin. Default: .demo.' },
   { flag: 'objects', value: 'N', doc: `Number of sample objects. Default: ${SAMPLE_OBJECTS_DEFAULT}.` },
