@@ -81,7 +81,8 @@ export type CredentialsConfig =
   /** Requests go up unsigned. */
   | { readonly kind: 'unsigned' }
 
-export type GrantAction = 'read' | 'write' | 'delete' | 'list' | 'admin'
+/** As in S3, a version that is named by its id is another permission than what is current. */
+export type GrantAction = 'read' | 'read-version' | 'write' | 'delete' | 'delete-version' | 'list' | 'admin'
 
 export interface GrantConfig {
   /** Bucket name, or a pattern with `*`. */

@@ -3,7 +3,7 @@ import { bucketPatternsMeet } from './option-text.ts'
 import type { ResolveScope } from './resolve-origins.ts'
 import type { RawConfig } from './schema.ts'
 
-const EVERY_ACTION: readonly GrantAction[] = ['read', 'write', 'delete', 'list', 'admin']
+const EVERY_ACTION: readonly GrantAction[] = ['read', 'read-version', 'write', 'delete', 'delete-version', 'list', 'admin']
 
 const WHAT_TO_DO = 'list `clients` with their keys, or pass --anonymous to let everybody in'
 

@@ -81,7 +81,7 @@ test('same key: the credentials of an origin may do everything with its buckets,
     KEYS,
   )
   assert.deepEqual(problems, [])
-  const actions = ['read', 'write', 'delete', 'list', 'admin']
+  const actions = ['read', 'read-version', 'write', 'delete', 'delete-version', 'list', 'admin']
   const everything = (bucket: string) => ({ bucket, prefix: '', actions })
   assert.deepEqual(clients, [
     { ...key, grants: [everything('a-*'), everything('b')] },

@@ -107,9 +107,9 @@ export const originSchema = z.strictObject({
 const grant = z.strictObject({
   bucket: required(bucketPattern, { doc: 'The bucket, or a pattern with `*`.' }),
   prefix: option(prefix, { fallback: '', doc: 'Only keys (and listings) that begin with this.' }),
-  actions: list(word('read', 'write', 'delete', 'list', 'admin'), {
+  actions: list(word('read', 'read-version', 'write', 'delete', 'delete-version', 'list', 'admin'), {
     fallback: ['read', 'list'],
-    doc: 'What the client may do there. `admin` is everything else: bucket settings, policies, ACLs.',
+    doc: 'What the client may do there. `…-version` is for versions that are named by their id; `admin` is everything else: bucket settings, policies, ACLs, object locks.',
   }),
 })
 

@@ -1,15 +1,18 @@
-import { headerValue } from '../base/header-list.ts'
+import { headerValue, headerValues } from '../base/header-list.ts'
 import type { GrantAction } from '../config/config.ts'
 import { parseCopySource, type S3Source } from '../s3/address.ts'
 import { Refusal } from '../s3/errors.ts'
-import { operationInfo } from '../s3/operation.ts'
-import { queryValue } from '../s3/query.ts'
+import { operationInfo, type OperationAction } from '../s3/operation.ts'
+import { queryValue, queryValuesAnyCase } from '../s3/query.ts'
 import type { Caller } from './clients.ts'
+import { versionParameter } from './object-version.ts'
 import type { S3Request } from './s3-request.ts'
+
+type KnownCaller = Extract<Caller, { kind: 'client' }>
 
 /**
  * Refuses with AccessDenied what the caller has no grant for. Anonymous callers may do everything: anonymous access is
- * switched on as a whole or not at all. Keys inside a DeleteObjects body are checked by `authorizeKey` when they are known.
+ * switched on as a whole or not at all. Keys inside a DeleteObjects body are checked by `authorizeDeletion` when they are known.
  */
 export function authorize(caller: Caller, request: S3Request): void {
   if (caller.kind === 'anonymous') return
@@ -18,21 +21,63 @@ export function authorize(caller: Caller, request: S3Request): void {
     requireGrant(caller, action, '', '')
     return
   }
+  if (asksForAdmin(request)) requireGrant(caller, 'admin', request.bucket, request.key ?? '')
   if (request.operation === 'DeleteObjects') return
   const scope = level === 'object' ? (request.key ?? '') : (queryValue(request.query, 'prefix') ?? '')
-  requireGrant(caller, action, request.bucket, scope)
+  const ofVersion = level === 'object' && versionParameter(request.query) !== undefined
+  requireGrant(caller, ofVersion ? versionAction(action) : action, request.bucket, scope)
   const source = copySource(request)
-  if (source !== undefined) requireGrant(caller, 'read', source.bucket, source.key)
+  if (source !== undefined) {
+    requireGrant(caller, source.versionId === undefined ? 'read' : 'read-version', source.bucket, source.key)
+  }
   if (request.operation === 'RenameObject') authorizeRename(caller, request)
 }
 
-/** Refuses where the caller may not do `action` on this key. */
-export function authorizeKey(caller: Caller, action: GrantAction, bucket: string, key: string): void {
-  if (caller.kind === 'client') requireGrant(caller, action, bucket, key)
+/** Refuses where the caller may not delete this object, or this version of it for good. */
+export function authorizeDeletion(
+  caller: Caller,
+  object: { readonly bucket: string; readonly key: string; readonly versionId: string | undefined },
+): void {
+  if (caller.kind !== 'client') return
+  requireGrant(caller, object.versionId === undefined ? 'delete' : 'delete-version', object.bucket, object.key)
 }
 
-function requireGrant(caller: Extract<Caller, { kind: 'client' }>, action: GrantAction, bucket: string, scope: string): void {
+/** What was overwritten or deleted, and deleting for good, is another matter than what is current (as `s3:GetObjectVersion` is). */
+function versionAction(action: OperationAction): GrantAction {
+  if (action === 'read') return 'read-version'
+  return action === 'delete' ? 'delete-version' : action
+}
+
+function requireGrant(caller: KnownCaller, action: GrantAction, bucket: string, scope: string): void {
   if (!caller.client.may(action, bucket, scope)) throw new Refusal('AccessDenied')
+}
+
+/** Access lists that open an object to nobody but its owner and its bucket's: what S3 does without the field, too. */
+const CLOSED_ACLS: ReadonlySet<string> = new Set(['', 'private', 'bucket-owner-full-control', 'bucket-owner-read'])
+
+/** Fields by which a write does what otherwise `PutObjectAcl`, `PutObjectRetention` and `PutObjectLegalHold` do, or undoes it. */
+const ADMIN_FIELDS = [
+  'x-amz-bypass-governance-retention',
+  'x-amz-grant-full-control',
+  'x-amz-grant-read',
+  'x-amz-grant-read-acp',
+  'x-amz-grant-write',
+  'x-amz-grant-write-acp',
+  'x-amz-object-lock-legal-hold',
+  'x-amz-object-lock-mode',
+  'x-amz-object-lock-retain-until-date',
+]
+
+/** Whether a write also sets who may read the object, or how long it must stay; S3 wants further permissions for that. */
+function asksForAdmin(request: S3Request): boolean {
+  if (operationInfo(request.operation).effect === 'none') return false
+  if (fieldValues(request, 'x-amz-acl').some((acl) => !CLOSED_ACLS.has(acl.trim().toLowerCase()))) return true
+  return ADMIN_FIELDS.some((name) => fieldValues(request, name).length > 0)
+}
+
+/** A field's values, and those that a presigned query gives for it. */
+function fieldValues(request: S3Request, name: string): string[] {
+  return [...headerValues(request.headers, name), ...queryValuesAnyCase(request.query, name)]
 }
 
 /** What `x-amz-copy-source` names, or undefined without that field. */
@@ -47,7 +92,7 @@ export function renameSource(request: S3Request): S3Source | undefined {
   return value === undefined ? undefined : parseCopySource(value)
 }
 
-function authorizeRename(caller: Extract<Caller, { kind: 'client' }>, request: S3Request): void {
+function authorizeRename(caller: KnownCaller, request: S3Request): void {
   const source = renameSource(request)
   if (source !== undefined) requireGrant(caller, 'delete', source.bucket, source.key)
 }

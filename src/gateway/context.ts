@@ -2,6 +2,7 @@ import type { HeaderList } from '../base/header-list.ts'
 import type { Consistency } from '../config/config.ts'
 import type { Exchange } from '../http/exchange.ts'
 import type { Origin } from '../origin/origin.ts'
+import type { QueryParameter } from '../s3/query.ts'
 import type { Verified } from '../s3/sigv4/verify.ts'
 import type { RequestRecord } from '../signals/record.ts'
 import type { Caller } from './clients.ts'
@@ -25,15 +26,21 @@ export interface ReadContext extends RequestContext {
   readonly bucket: string
   readonly rawKey: string
   readonly cacheKey: string
+  /** The version that is asked for; undefined: the current one. */
+  readonly version: QueryParameter | undefined
   readonly mode: Consistency
   /** Fields that this answer shall have in place of the object's own. */
   readonly overrides: HeaderList
 }
 
-/** The name of an object in the cache: origins may hold buckets of the same name. NUL stands in no name of origin or bucket. */
-export function cacheKeyOf(context: RequestContext, key: string): string {
+/**
+ * The name of an object in the cache: origins may hold buckets of the same name. NUL stands in no name of origin or bucket and in no
+ * version id. The current version and a version by its id are two objects: what is current changes, a version does not.
+ */
+export function cacheKeyOf(context: RequestContext, key: string, versionId?: string): string {
   const bucket = bucketName(context)
-  return `${bucket}\0${context.gateway.epochs.of(bucket)}\0${key}`
+  const version = versionId === undefined ? '' : `@${versionId}`
+  return `${bucket}\0${context.gateway.epochs.of(bucket)}${version}\0${key}`
 }
 
 /** The name of the request's bucket among all origins. */

@@ -16,6 +16,8 @@ export interface Forwarding {
   readonly reason: Reason
   /** A body to send instead of the client's (it was read before). */
   readonly payload?: ClientPayload
+  /** Called with the head of the origin's answer, before anything of it goes on. */
+  readonly answered?: (headers: HeaderList) => void
   /** Called before the client can know that the origin's answer is whole, and after a failure. May be called several times. */
   readonly settled?: () => void
 }
@@ -37,6 +39,7 @@ export async function forward(context: RequestContext, forwarding: Forwarding): 
   })
   try {
     const response = await ask(context, upload.payload, abort.signal)
+    forwarding.answered?.(response.headers)
     await relay(context, response, forwarding.settled)
   } catch (error) {
     if (exchange.gone) throw new ClientGone('client left', { cause: error })

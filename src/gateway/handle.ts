@@ -14,6 +14,7 @@ import { answerFailure } from './failure.ts'
 import { forward } from './forward.ts'
 import type { Gateway } from './gateway.ts'
 import { listAllBuckets } from './list-buckets.ts'
+import { versionParameter } from './object-version.ts'
 import { readObject } from './read.ts'
 import { parseS3Request, type S3Request } from './s3-request.ts'
 import { forwardWrite } from './write.ts'
@@ -87,9 +88,18 @@ async function dispatch(context: RequestContext): Promise<void> {
   }
   const bucket = request.bucket ?? ''
   const key = request.key ?? ''
-  const cacheKey = cacheKeyOf(context, key)
+  const version = versionParameter(request.query)
+  const cacheKey = cacheKeyOf(context, key, version?.value)
   const mode = gateway.routes.modeOf(bucket, key)
-  await readObject({ ...context, bucket, rawKey: request.rawKey ?? '', cacheKey, mode, overrides: responseOverrides(request.query) })
+  await readObject({
+    ...context,
+    bucket,
+    rawKey: request.rawKey ?? '',
+    cacheKey,
+    version,
+    mode,
+    overrides: responseOverrides(request.query),
+  })
 }
 
 /** Why the cache does not answer for this request, or undefined where it does. */

@@ -3,12 +3,13 @@ import { headerValue, type HeaderList } from '../base/header-list.ts'
 import type { HeadInfo } from '../cache/api.ts'
 import { alignRun } from '../cache/run.ts'
 import { OriginFailure, type OriginResponse } from '../origin/origin.ts'
-import { storableResponse } from '../s3/cacheability.ts'
+import { storableResponse, type Storability } from '../s3/cacheability.ts'
 import { contentLength, storedFields, withoutChecksums } from '../s3/headers.ts'
 import { formatRange, parseContentRange, parseRange, type ByteRange } from '../s3/range.ts'
 import type { ReadContext } from './context.ts'
 import { fetchRangeOf } from './fetch-range.ts'
 import { encodeMeta } from './object-meta.ts'
+import { isOfVersion } from './object-version.ts'
 import { askForObject, discard } from './origin-call.ts'
 
 /** What the origin said of an object that was not in the cache. */
@@ -43,7 +44,7 @@ export async function openByGet(context: ReadContext): Promise<Opened> {
   }
   if (response.status !== 200 && response.status !== 206) return otherAnswer(response, 'GET')
   const extent = extentOf(response)
-  const verdict = storableResponse(response.status, response.headers)
+  const verdict = storableObject(context, response)
   if (extent === undefined || !verdict.storable) {
     response.body.cancel(new Error('not storable'))
     return { kind: 'uncacheable' }
@@ -69,11 +70,16 @@ export async function openByHead(context: ReadContext): Promise<Opened> {
   const response = await askForObject(context, 'HEAD', [])
   if (response.status !== 200) return otherAnswer(response, 'HEAD')
   await discard(response.body)
-  const verdict = storableResponse(200, response.headers)
+  const verdict = storableObject(context, response)
   if (!verdict.storable) return { kind: 'uncacheable' }
   const info = headInfo(context, response.headers, verdict, askedAtMs)
   const stored = gateway.cache.putHead(info, generation)
   return { kind: 'version', info, stored, originStatus: 200 }
+}
+
+function storableObject(context: ReadContext, response: OriginResponse): Storability {
+  const { status, headers } = response
+  return isOfVersion(context.version?.value, headers) ? storableResponse(status, headers) : { storable: false, reason: 'other-version' }
 }
 
 async function otherAnswer(response: OriginResponse, asked: 'GET' | 'HEAD'): Promise<Opened> {

@@ -17,7 +17,7 @@ export async function askForObject(
     method,
     bucket: context.bucket,
     rawKey: context.rawKey,
-    rawQuery: '',
+    rawQuery: context.version?.raw ?? '',
     headers: ['accept-encoding', 'identity', 'x-amz-checksum-mode', 'ENABLED', ...extra],
     ...BODILESS,
     signal,

@@ -1,11 +1,14 @@
 import { collect, sourceOf } from '../base/byte-source.ts'
+import { headerValue, type HeaderList } from '../base/header-list.ts'
+import { BODILESS, OriginFailure } from '../origin/origin.ts'
 import { Refusal } from '../s3/errors.ts'
-import { operationInfo } from '../s3/operation.ts'
+import { operationInfo, type Operation } from '../s3/operation.ts'
 import { MAX_DELETE_XML_BYTES, parseDeleteObjects } from '../s3/request-xml.ts'
-import { authorizeKey, copySource, renameSource } from './authorize.ts'
+import { authorizeDeletion, copySource, renameSource } from './authorize.ts'
 import { bucketName, cacheKeyOf, type RequestContext } from './context.ts'
 import { forward } from './forward.ts'
 import { invalidateObject } from './invalidate.ts'
+import { NULL_VERSION, versionParameter } from './object-version.ts'
 import { clientPayload, type ClientPayload } from './payload.ts'
 
 /**
@@ -18,9 +21,27 @@ export async function forwardWrite(context: RequestContext): Promise<void> {
     return
   }
   refuseForeignSource(context)
-  const forget = forgetter(context, touchedKeys(context))
+  const touched = await touchedObjects(context)
+  await forwardForgetting(context, touched)
+}
+
+/** An object that a write may change: what is current under its key, what has no version id, and the version that is named, if any. */
+interface Touched {
+  readonly key: string
+  readonly versionId: string | undefined
+}
+
+async function forwardForgetting(context: RequestContext, touched: readonly Touched[], payload?: ClientPayload): Promise<void> {
+  const names = forgottenNames(context, touched)
+  const forget = forgetter(context, names)
   forget()
-  await forward(context, { outcome: 'write', reason: 'uncacheable-operation', settled: forget })
+  await forward(context, {
+    outcome: 'write',
+    reason: 'uncacheable-operation',
+    ...(payload === undefined ? {} : { payload }),
+    answered: (headers) => addAnsweredVersion(context, headers, names),
+    settled: forget,
+  })
 }
 
 /** An origin copies between its own buckets; what another origin calls by the source's name is not what the client means. */
@@ -37,29 +58,81 @@ async function forwardDeleteObjects(context: RequestContext): Promise<void> {
   const body = await collect(sent.body, MAX_DELETE_XML_BYTES)
   if (body === undefined) throw new Refusal('EntityTooLarge')
   const bucket = context.request.bucket ?? ''
-  const keys = [...new Set(parseDeleteObjects(body).objects.map((object) => object.key))]
-  for (const key of keys) authorizeKey(context.caller, 'delete', bucket, key)
-  const forget = forgetter(context, keys)
-  forget()
-  const payload: ClientPayload = { ...sent, body: sourceOf(body) }
+  const { objects } = parseDeleteObjects(body)
+  for (const { key, versionId } of objects) authorizeDeletion(context.caller, { bucket, key, versionId })
   context.record.bytesReceived += body.length
-  await forward(context, { outcome: 'write', reason: 'uncacheable-operation', payload, settled: forget })
+  await forwardForgetting(context, objects, { ...sent, body: sourceOf(body) })
 }
 
-/** Decoded keys, in the request's bucket, that the operation may change. */
-function touchedKeys(context: RequestContext): string[] {
+/** Objects of the request's bucket that the operation may change. Keys are decoded. */
+async function touchedObjects(context: RequestContext): Promise<Touched[]> {
   const { request } = context
-  const keys: string[] = request.key === undefined ? [] : [request.key]
-  const renamed = operationInfo(request.operation).effect === 'object-and-source' ? renameSource(request) : undefined
-  if (renamed !== undefined) keys.push(renamed.key)
-  return keys
+  const { effect } = operationInfo(request.operation)
+  if (request.key === undefined || effect === 'bucket') return []
+  const versionId = versionParameter(request.query)?.value ?? (await changedVersion(context))
+  const touched: Touched[] = [{ key: request.key, versionId }]
+  const renamed = effect === 'object-and-source' ? renameSource(request) : undefined
+  if (renamed !== undefined) touched.push({ key: renamed.key, versionId: undefined })
+  return touched
 }
 
-/** Forgets the keys, or the whole bucket where the operation may change all of it. */
-function forgetter(context: RequestContext, keys: readonly string[]): () => void {
+/** What changes fields of a version that is there, beside the operations whose effect is on metadata alone. */
+const CHANGES_CURRENT_VERSION: ReadonlySet<Operation> = new Set<Operation>([
+  'RestoreObject',
+  'UpdateObjectEncryption',
+  'UnknownObjectWrite',
+])
+
+/**
+ * The id of the version that an operation changes in place without naming it; undefined where it makes a new one. Most origins do not
+ * tell it in their answer, and readers of that version must not be given its old fields: so the origin is asked.
+ */
+async function changedVersion(context: RequestContext): Promise<string | undefined> {
+  const { request, record, origin } = context
+  const { operation } = request
+  if (operationInfo(operation).effect !== 'metadata' && !CHANGES_CURRENT_VERSION.has(operation)) return undefined
+  record.originRequests += 1
+  try {
+    const head = await origin.send({
+      method: 'HEAD',
+      bucket: request.bucket,
+      rawKey: request.rawKey,
+      rawQuery: '',
+      headers: [],
+      ...BODILESS,
+      signal: undefined,
+    })
+    head.body.cancel(new Error('only the version is wanted'))
+    return headerValue(head.headers, 'x-amz-version-id')
+  } catch (error) {
+    // The write itself will tell what is wrong with the origin.
+    if (error instanceof OriginFailure) return undefined
+    throw error
+  }
+}
+
+/** What a write's answer calls the version that it made, changed or deleted: it may have been read before the answer came. */
+function addAnsweredVersion(context: RequestContext, headers: HeaderList, names: Set<string>): void {
+  const versionId = headerValue(headers, 'x-amz-version-id')
+  const { key } = context.request
+  if (versionId !== undefined && key !== undefined) names.add(cacheKeyOf(context, key, versionId))
+}
+
+/** Cache keys of everything that a write may change. */
+function forgottenNames(context: RequestContext, touched: readonly Touched[]): Set<string> {
+  const names = new Set<string>()
+  for (const { key, versionId } of touched) {
+    names.add(cacheKeyOf(context, key))
+    names.add(cacheKeyOf(context, key, NULL_VERSION))
+    if (versionId !== undefined) names.add(cacheKeyOf(context, key, versionId))
+  }
+  return names
+}
+
+/** Forgets the names, or the whole bucket where the operation may change all of it. */
+function forgetter(context: RequestContext, names: ReadonlySet<string>): () => void {
   const { gateway, request } = context
   if (operationInfo(request.operation).effect === 'bucket') return () => gateway.epochs.forget(bucketName(context))
-  const names = keys.map((key) => cacheKeyOf(context, key))
   return () => {
     for (const name of names) invalidateObject(gateway, name)
   }

@@ -35,6 +35,8 @@ test('requestCacheability() lets the cache answer what ordinary clients send', (
   assert.equal(reasonOf(headers), undefined)
   assert.equal(reasonOf([], 'x-id=GetObject&x-amz-checksum-mode=ENABLED&X-Amz-Signature=00'), undefined)
   assert.equal(reasonOf([], 'response-content-type=text/plain&response-expires=x'), undefined)
+  assert.equal(reasonOf([], 'versionId=null'), undefined)
+  assert.equal(reasonOf([], `versionId=${'v'.repeat(1024)}&response-expires=x`), undefined)
 })
 
 test('requestCacheability() leaves to the origin whose answer depends on more than the object', () => {
@@ -53,7 +55,9 @@ test('requestCacheability() leaves to the origin whose answer depends on more th
   for (const [name, reason] of headers) assert.equal(reasonOf([name, 'x']), reason, name)
   const queries: [string, UncacheableRequest][] = [
     ['partNumber=1', 'part-number'],
-    ['versionId=null', 'version-id'],
+    ['versionId=', 'version-id'],
+    ['versionId=a%00b', 'version-id'],
+    [`versionId=${'v'.repeat(1025)}`, 'version-id'],
     ['x-amz-request-payer=requester', 'request-payer'],
     ['X-Amz-Expected-Bucket-Owner=1', 'expected-bucket-owner'],
     ['response-expires=a&response-expires=b', 'response-override'],

@@ -16,6 +16,7 @@ export type UncacheableRequest =
   | 'cors'
   /** Origins differ in what a part of a simple object is. */
   | 'part-number'
+  /** A version id that is none: empty, or with a byte that stands in no id. */
   | 'version-id'
   /** Overrides without a signature (S3 answers 400), or one of them twice. */
   | 'response-override'
@@ -49,6 +50,9 @@ const OVERRIDES: Readonly<Record<string, string>> = {
   'response-expires': 'expires',
 }
 
+/** Ids are opaque; S3 documents 1,024 bytes as their limit ("How S3 Versioning works"). */
+const VERSION_ID = /^[\x21-\x7e]{1,1024}$/
+
 /** Whether the cache may answer a GetObject or HeadObject. Range and conditions are another matter. */
 export function requestCacheability(request: {
   readonly headers: HeaderList
@@ -81,9 +85,9 @@ function reasonOfField(name: string): UncacheableRequest | undefined {
 
 function reasonInQuery(query: Query, signed: boolean): UncacheableRequest | undefined {
   let overrides: Set<string> | undefined
-  for (const { name } of query) {
+  for (const { name, value } of query) {
     if (name === 'partNumber') return 'part-number'
-    if (name === 'versionId') return 'version-id'
+    if (name === 'versionId' && !VERSION_ID.test(value)) return 'version-id'
     const lower = name.toLowerCase()
     if (lower === 'x-amz-request-payer') return 'request-payer'
     if (lower === 'x-amz-expected-bucket-owner') return 'expected-bucket-owner'
@@ -117,7 +121,16 @@ export function responseOverrides(query: Query): string[] {
 }
 
 /** Why an object is not kept. */
-export type UnstorableResponse = 'status' | 'no-strong-etag' | 'no-length' | 'aws-chunked' | 'sse-c' | 'requester-pays' | 'multipart-ranges'
+export type UnstorableResponse =
+  | 'status'
+  | 'no-strong-etag'
+  | 'no-length'
+  | 'aws-chunked'
+  | 'sse-c'
+  | 'requester-pays'
+  | 'multipart-ranges'
+  /** Another version than was asked for. */
+  | 'other-version'
 
 export type Storability =
   | { readonly storable: true; readonly etag: string; readonly sizeBytes: number }

@@ -2,7 +2,7 @@ import { headerValue, type HeaderList } from '../base/header-list.ts'
 import { OPERATIONS, type Operation, type OperationInfo } from './operation-table.ts'
 import { PRESIGN_PARAMETERS, queryValue, SIGV2_PARAMETERS, type Query } from './query.ts'
 
-export { OPERATIONS, operationInfo, type Operation, type OperationInfo } from './operation-table.ts'
+export { OPERATIONS, operationInfo, type Operation, type OperationAction, type OperationInfo } from './operation-table.ts'
 
 type Level = OperationInfo['level']
 

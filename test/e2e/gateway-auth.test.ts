@@ -7,7 +7,11 @@ import { proxyFor, type InProcessProxy } from '../support/in-process-proxy.ts'
 import { storeOrigin, type ObjectStore } from '../support/object-store.ts'
 import { errorCode, S3Client, type Answer, type Ask } from '../support/s3-client.ts'
 
-const EVERYTHING: GrantConfig = { bucket: '*', prefix: '', actions: ['read', 'write', 'delete', 'list', 'admin'] }
+const EVERYTHING: GrantConfig = {
+  bucket: '*',
+  prefix: '',
+  actions: ['read', 'read-version', 'write', 'delete', 'delete-version', 'list', 'admin'],
+}
 const ALICE = { accessKeyId: 'AKALICE', secretAccessKey: 'secret of alice' }
 const TEMPORARY = { accessKeyId: 'ASIATEMP', secretAccessKey: 'secret of temp', sessionToken: 'token/+=' }
 const SECRET_BODY = 'what only some may read'
@@ -191,7 +195,8 @@ const GRANTED: readonly [ask: Ask, granted: boolean][] = [
   [{ path: '/team-a?policy' }, false],
   [{ path: '/' }, false],
   [{ path: '/team-a/in/x', method: 'PUT', fields: { 'x-amz-copy-source': '/team-b/shared/x' } }, true],
-  [{ path: '/team-a/in/x', method: 'PUT', fields: { 'x-amz-copy-source': 'team-b%2Fshared%2Fx?versionId=1' } }, true],
+  [{ path: '/team-a/in/x', method: 'PUT', fields: { 'x-amz-copy-source': 'team-b%2Fshared%2Fx' } }, true],
+  [{ path: '/team-a/in/x', method: 'PUT', fields: { 'x-amz-copy-source': 'team-b%2Fshared%2Fx?versionId=1' } }, false],
   [{ path: '/team-a/in/x', method: 'PUT', fields: { 'x-amz-copy-source': '/team-b/private/x' } }, false],
   [{ path: '/team-a/in/x', method: 'PUT', fields: { 'x-amz-copy-source': '/other/shared/x' } }, false],
   [{ path: '/team-a/in/x?partNumber=1&uploadId=u', method: 'PUT', fields: { 'x-amz-copy-source': '/other/shared/x' } }, false],

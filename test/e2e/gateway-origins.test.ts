@@ -246,7 +246,7 @@ for (const [kind, wanted] of Object.entries(FAILURES) as [OriginFailureKind, str
     for (const ask of [
       { path: '/bucket/key' },
       { path: '/bucket/key', fields: { 'if-none-match': '"a"' } },
-      { path: '/bucket/key?versionId=1' },
+      { path: '/bucket/key?partNumber=1' },
       { path: '/bucket?list-type=2' },
       { path: '/bucket/key', method: 'PUT', body: 'x' },
       { path: '/bucket/key', method: 'DELETE' },
@@ -338,7 +338,7 @@ test('a passed body that breaks off cuts the client’s connection, with a lengt
       const answer = reply(200, { 'content-length': length, etag: '"v1"' })
       return { ...answer, body: brokenBody(patterned(5000), 'fails') }
     })
-    const answer = await client.get('/bucket/key?versionId=1')
+    const answer = await client.get('/bucket/key?partNumber=1')
     assert.equal(answer.status, 200)
     assert.equal(answer.complete, false)
     const record = await proxy.takeRecord()
@@ -356,7 +356,7 @@ test('an HTTP/1.0 client of a passed body without a length gets it until the con
     const reset = Promise.withResolvers<boolean>()
     raw.socket.once('error', () => reset.resolve(true))
     raw.socket.once('close', () => reset.resolve(false))
-    raw.send('GET /bucket/key?versionId=1 HTTP/1.0\r\n\r\n')
+    raw.send('GET /bucket/key?partNumber=1 HTTP/1.0\r\n\r\n')
     const text = (await raw.rest()).toString('latin1')
     assert.equal(await reset.promise, how === 'fails')
     if (how === 'ends') assert.match(text, /^HTTP\/1\.1 200 OK\r\n(?!.*Transfer-Encoding).*\r\n\r\nuntil the end$/s)
@@ -369,7 +369,7 @@ test('a passed answer whose body fails before its first byte is answered as an e
     ...reply(200, { etag: '"v1"', 'content-length': '5' }),
     body: brokenBody(new Uint8Array(), 'fails'),
   }))
-  const answer = await client.get('/bucket/key?versionId=1')
+  const answer = await client.get('/bucket/key?partNumber=1')
   assert.equal(`${answer.status} ${errorCode(answer)}`, '502 BadGateway')
 })
 
