@@ -7,6 +7,7 @@ import { stripAuthQuery } from '../s3/query.ts'
 import type { Outcome, Reason } from '../signals/vocabulary.ts'
 import { answer, answerStream } from './answer.ts'
 import type { RequestContext } from './context.ts'
+import { lateError } from './late-error.ts'
 import { clientPayload, type ClientPayload } from './payload.ts'
 import { replyFields } from './reply.ts'
 
@@ -119,9 +120,11 @@ async function relayBody(context: RequestContext, body: ByteSource, head: Respon
   try {
     let chunk = await body.read()
     settled?.()
+    const late = lateError(context.request.operation, head.status)
     const stream = answerStream(context, head)
     while (chunk !== undefined) {
       context.record.bytesFromOrigin += chunk.length
+      noteLateError(context, late?.see(chunk))
       const full = stream.write(chunk)
       if (full !== undefined) await full
       chunk = await body.read()
@@ -132,6 +135,16 @@ async function relayBody(context: RequestContext, body: ByteSource, head: Respon
     body.cancel(error instanceof Error ? error : new Error(String(error)))
     throw error
   }
+}
+
+/** The client reads it in the body; the record must not say that all went well. */
+function noteLateError(context: RequestContext, code: string | undefined): void {
+  if (code === undefined) return
+  const { record } = context
+  record.outcome = 'failed'
+  record.reason = 'origin'
+  record.errorCode = code
+  record.failure = `The origin answered 200 with an error in the body: ${code}`
 }
 
 function passedFields(context: RequestContext, originStatus: number): string {

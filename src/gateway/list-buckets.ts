@@ -8,25 +8,40 @@ import { replyFields } from './reply.ts'
 
 const LIST_BYTES_MAX = 8 * 1024 * 1024
 
+/** Names the origins that gave no list, where others did. */
+const INCOMPLETE_FIELD = 'x-hotbucket-incomplete'
+
 /**
  * ListBuckets over several origins: each bucket is shown by the origin that serves it, as one list in name order. The list is whole
- * whatever `max-buckets` says: no origin's continuation token means anything to the others.
+ * whatever `max-buckets` says: no origin's continuation token means anything to the others. An origin that cannot be asked, or whose
+ * credentials may not list, does not hide the buckets of the others; a field of the answer names it.
  */
 export async function listAllBuckets(context: RequestContext): Promise<void> {
   const { gateway, record, request } = context
   const prefix = queryValue(request.query, 'prefix') ?? ''
+  const missing: string[] = []
   const lists = gateway.routes.all.map(async ({ origin }) => {
     record.originRequests += 1
     const buckets = await bucketsOf(origin)
     return buckets.filter((bucket) => nameOf(bucket).startsWith(prefix) && gateway.routes.originOf(nameOf(bucket)) === origin)
   })
-  const entries = (await Promise.all(lists)).flat()
+  const answers = await Promise.allSettled(lists)
+  const entries = answers.flatMap((given, i) => {
+    if (given.status === 'fulfilled') return given.value
+    missing.push(gateway.routes.all[i]?.origin.name ?? '')
+    record.failure = given.reason instanceof Error ? given.reason.message : String(given.reason)
+    return []
+  })
+  const [first] = answers
+  if (missing.length === answers.length && first?.status === 'rejected') throw first.reason
   entries.sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1))
   const document: XmlNode = ['ListAllMyBucketsResult', [['Buckets', entries.map(copyOf)]]]
   const body = Buffer.from(writeXml(document, { namespace: S3_NAMESPACE }), 'latin1')
   record.outcome = 'pass'
   record.reason = 'uncacheable-operation'
-  answer(context, { status: 200, fields: `Content-Type: application/xml\r\n${replyFields(record, {})}`, length: body.length }, body)
+  const incomplete = missing.length === 0 ? '' : `${INCOMPLETE_FIELD}: ${missing.join(', ')}\r\n`
+  const fields = `Content-Type: application/xml\r\n${incomplete}${replyFields(record, {})}`
+  answer(context, { status: 200, fields, length: body.length }, body)
 }
 
 async function bucketsOf(origin: Origin): Promise<readonly XmlElement[]> {

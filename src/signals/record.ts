@@ -23,7 +23,7 @@ export class RequestRecord {
   status = 0
   outcome: Outcome = 'failed'
   reason: Reason = 'internal'
-  /** S3 error code of an answer that hotbucket made itself. */
+  /** S3 error code of an answer that hotbucket made itself, or that stood in the body of an origin's 200. */
   errorCode: string | undefined = undefined
   /** What went wrong below, for the log; never shown to clients. */
   failure: string | undefined = undefined

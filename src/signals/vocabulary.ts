@@ -12,7 +12,7 @@ export const OUTCOMES = {
   pass: 'forwarded to the origin and streamed back, not looked up in the cache',
   write: 'forwarded to the origin; changed something there',
   refused: 'answered by hotbucket with an error: not authenticated, not allowed, malformed, or a condition that failed',
-  failed: 'the origin gave no answer, or the answer broke off',
+  failed: 'the origin gave no answer, or the answer broke off, or it was an error after a 200',
   'client-gone': 'the client left before it had its answer',
 } as const
 

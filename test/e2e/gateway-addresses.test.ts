@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { OriginFailure } from '../../src/origin/origin.ts'
-import { FunctionOrigin, reply } from '../support/function-origin.ts'
+import { errorReply, FunctionOrigin, reply } from '../support/function-origin.ts'
 import { proxyFor } from '../support/in-process-proxy.ts'
 import { storeOrigin } from '../support/object-store.ts'
 import { errorCode, S3Client, type Answer } from '../support/s3-client.ts'
@@ -205,7 +205,29 @@ test('ListBuckets over several origins shows each bucket once, where it is serve
     [...some.body.toString().matchAll(/<Name>([^<]*)<\/Name>/g)].map((match) => match[1]),
     ['shared'],
   )
+})
+
+test('an origin that cannot list does not hide the buckets of the others, and is named; where none can, that is the answer', async (t) => {
+  const one = new FunctionOrigin(bucketList('a'), 'one')
+  const two = new FunctionOrigin(bucketList('b'), 'two')
+  const origins = [
+    { buckets: ['a'], origin: one },
+    { buckets: ['*'], origin: two },
+  ]
+  const proxy = await proxyFor(t, { origins })
+  const client = new S3Client(proxy)
+  const list = async (): Promise<[string, string | undefined]> => {
+    const { body, fields } = await client.get('/')
+    return [[...body.toString().matchAll(/<Name>([^<]*)<\/Name>/g)].map((match) => match[1]).join(), fields.get('x-hotbucket-incomplete')]
+  }
+  assert.deepEqual(await list(), ['a,b', undefined])
   two.answer = () => Promise.reject(new OriginFailure('unreachable', 'down'))
+  assert.deepEqual(await list(), ['a', 'two'])
+  await proxy.takeRecord()
+  assert.equal((await proxy.takeRecord()).failure, 'down')
+  two.answer = () => errorReply(403, 'AccessDenied')
+  assert.deepEqual(await list(), ['a', 'two'])
+  one.answer = () => Promise.reject(new OriginFailure('unreachable', 'down'))
   assert.equal(errorCode(await client.get('/')), 'ServiceUnavailable')
 })
 
