@@ -1,9 +1,10 @@
 import type { Clock } from './base/clock.ts'
 import { Cache } from './cache/cache.ts'
-import type { Config, HostPort, LinkConfig } from './config/config.ts'
+import type { Config, HostPort, LinkConfig, OriginConfig } from './config/config.ts'
 import { createGateway } from './gateway/create-gateway.ts'
 import { renderEngineError } from './gateway/failure.ts'
 import { createHandler } from './gateway/handle.ts'
+import type { ConnectionSlots } from './http/connection-slots.ts'
 import type { RefusalReason } from './http/refusal.ts'
 import { HttpServer } from './http/server.ts'
 import { createOrigin } from './origin/create-origin.ts'
@@ -15,12 +16,15 @@ import type { RegistryWriter } from './signals/registry-writer.ts'
 
 /** One worker's share of a running hotbucket: listener, gateway, cache, origins. */
 export interface DataPlane {
-  readonly at: HostPort
   readonly cache: Cache
   readonly server: HttpServer
+  /** Accepts connections; gives the real port where 0 was asked for. */
+  listen(at: HostPort): Promise<HostPort>
   /** Changes the simulated link in front of the named origin. */
   setLink(origin: string, link: LinkConfig): void
-  /** Lets requests in flight finish, then frees everything; afterwards the cache holds no pins, fills or flights. */
+  /** Accepts nothing more and lets requests in flight finish; the cache goes on. */
+  drain(timeoutMs: number): Promise<void>
+  /** Frees everything, after a drain; then the cache holds no pins, fills or flights. */
   close(): Promise<void>
 }
 
@@ -33,12 +37,19 @@ export interface DataPlaneParts {
   /** Told of a fault of our own; the request was answered or cut. */
   readonly onFault: (what: string, error: unknown) => void
   readonly writer: RegistryWriter
+  /** How many workers share the configured limits. */
+  readonly workers: number
+  /** Client connections of all workers together. */
+  readonly slots: ConnectionSlots
 }
 
-/** Builds and starts the data plane. Start order: origins, cache, gateway, listener; stop order: the reverse. */
-export async function startDataPlane(config: Config, parts: DataPlaneParts): Promise<DataPlane> {
+/** Builds the data plane. Start order: origins, cache, gateway, listener; stop order: the reverse. */
+export function createDataPlane(config: Config, parts: DataPlaneParts): DataPlane {
   const { clock } = parts
-  const origins = config.origins.map((one) => ({ buckets: one.buckets, origin: createOrigin(one, { clock }) }))
+  const origins = config.origins.map((one) => ({
+    buckets: one.buckets,
+    origin: createOrigin(shareOf(one, parts.workers), { clock }),
+  }))
   const observed = origins.map(({ buckets, origin }) => ({ buckets, origin: observe(origin, parts) }))
   const cache = new Cache({ memoryBytes: config.memoryBytes })
   const gateway = createGateway({
@@ -55,8 +66,8 @@ export async function startDataPlane(config: Config, parts: DataPlaneParts): Pro
   })
   const server = new HttpServer(
     {
-      host: config.listen.host,
-      port: config.listen.port,
+      reusePort: parts.workers > 1,
+      slots: parts.slots,
       tls: config.tls,
       limits: config.limits,
       clock,
@@ -69,18 +80,22 @@ export async function startDataPlane(config: Config, parts: DataPlaneParts): Pro
     },
     createHandler(gateway),
   )
-  const at = await server.listen()
   return {
-    at,
     cache,
     server,
+    listen: async (at) => server.listen(at),
     setLink: (name, link) => setLink(origins, name, link),
+    drain: async (timeoutMs) => server.drain(timeoutMs),
     close: async () => {
-      await server.drain(config.limits.drainTimeoutMs)
       await cache.close()
       for (const { origin } of origins) await origin.close()
     },
   }
+}
+
+/** One worker's part of an origin's connections: what is configured counts for all workers together, but none goes without one. */
+function shareOf(origin: OriginConfig, workers: number): OriginConfig {
+  return origin.kind === 's3' ? { ...origin, connections: Math.max(1, Math.floor(origin.connections / workers)) } : origin
 }
 
 /** The origin with every request to it counted. */

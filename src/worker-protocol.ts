@@ -1,22 +1,39 @@
+import type { MessagePort } from 'node:worker_threads'
 import type { Config, HostPort, LinkConfig } from './config/config.ts'
+import type { ProfileKind, ThreadProfile } from './signals/profile.ts'
 
 /** What a data worker is started with. */
 export interface WorkerStart {
   readonly config: Config
+  /** Its number, from 0. */
+  readonly worker: number
+  /** How many there are. */
+  readonly workers: number
   /** Names the thread in logs and metrics. */
   readonly name: string
   /** Metrics of this worker; written by it alone, read by the supervisor. */
   readonly metrics: SharedArrayBuffer
+  /** A port to every other worker, by its number; none at its own. */
+  readonly peers: readonly (MessagePort | undefined)[]
+  /** Client connections of all workers together: see SharedSlots. */
+  readonly connections: SharedArrayBuffer
 }
 
-/** Orders from the supervisor. */
+/** Orders from the supervisor, in the order of a worker's life. */
 export type WorkerOrder =
-  | { readonly kind: 'drain' }
+  /** Accept connections there, beside other workers where there are any. */
+  | { readonly kind: 'listen'; readonly at: HostPort }
   | { readonly kind: 'set-link'; readonly origin: string; readonly link: LinkConfig }
-  | { readonly kind: 'profile'; readonly id: number; readonly what: 'cpu' | 'heap'; readonly seconds: number }
+  | { readonly kind: 'profile'; readonly id: number; readonly what: ProfileKind; readonly seconds: number }
+  /** Accept nothing more and end what is in flight; other workers may still need what this one owns. */
+  | { readonly kind: 'drain'; readonly timeoutMs: number }
+  /** Nobody needs anything any more: free everything and end. */
+  | { readonly kind: 'close' }
 
 /** What a worker tells the supervisor. */
 export type WorkerReport =
   | { readonly kind: 'listening'; readonly at: HostPort }
-  | { readonly kind: 'profile'; readonly id: number; readonly bytes: Uint8Array }
+  | { readonly kind: 'cannot-listen'; readonly message: string }
+  | { readonly kind: 'drained' }
+  | { readonly kind: 'profile'; readonly id: number; readonly profile: ThreadProfile }
   | { readonly kind: 'profile-failed'; readonly id: number; readonly message: string }

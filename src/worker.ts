@@ -1,11 +1,11 @@
 import { parentPort, workerData, type MessagePort } from 'node:worker_threads'
 import { systemClock } from './base/clock.ts'
 import { secretsOf, type Config } from './config/config.ts'
-import { startDataPlane, type DataPlane } from './data-plane.ts'
+import { createDataPlane, type DataPlane } from './data-plane.ts'
 import { engineGauges } from './engine-gauges.ts'
+import { ConnectionSlots } from './http/connection-slots.ts'
 import type { RefusalReason } from './http/refusal.ts'
 import { createLog, type Log } from './signals/log.ts'
-import { ThreadProfiler } from './signals/profile.ts'
 import { RegistryWriter } from './signals/registry-writer.ts'
 import { Settler } from './signals/settle.ts'
 import { SystemSampler } from './signals/system-sampler.ts'
@@ -14,14 +14,16 @@ import type { WorkerOrder, WorkerReport, WorkerStart } from './worker-protocol.t
 const PUBLISH_INTERVAL_MS = 1000
 
 /** A data worker's thread: the data plane, its signals, and obedience to the supervisor. */
-async function runDataWorker(port: MessagePort, start: WorkerStart): Promise<void> {
+function runDataWorker(port: MessagePort, start: WorkerStart): void {
   const { config } = start
   const writer = new RegistryWriter(start.metrics, start.name)
   const log = openLog(config, start.name, writer)
   const settler = new Settler({ writer, log, prices: config.prices, clock: systemClock })
-  const plane = await startDataPlane(config, {
+  const plane = createDataPlane(config, {
     clock: systemClock,
     writer,
+    workers: start.workers,
+    slots: new ConnectionSlots(start.connections, config.limits.connections),
     settle: (record) => settler.settle(record),
     onRefused: (reason: RefusalReason) => writer.counter('httpRefusals', { reason }).add(1),
     onFault: (what, error) => log.error(what, { failure: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
@@ -31,17 +33,17 @@ async function runDataWorker(port: MessagePort, start: WorkerStart): Promise<voi
   const timer = setInterval(publish, PUBLISH_INTERVAL_MS)
   const sampler = new SystemSampler({ writer, clock: systemClock, scope: 'thread' })
   sampler.start()
-  const profiler = new ThreadProfiler()
-  const stop = async (): Promise<void> => {
+  const close = async (): Promise<void> => {
     await plane.close()
     clearInterval(timer)
     publish()
     sampler.close()
     await log.close()
+    for (const peer of start.peers) peer?.close()
     port.close()
   }
-  port.on('message', (order: WorkerOrder) => obey(order, { plane, port, profiler, stop }))
-  port.postMessage({ kind: 'listening', at: plane.at } satisfies WorkerReport)
+  const report = (what: WorkerReport): void => port.postMessage(what)
+  port.on('message', (order: WorkerOrder) => obey(order, { plane, report, close }))
 }
 
 function openLog(config: Config, thread: string, writer: RegistryWriter): Log {
@@ -53,15 +55,14 @@ function openLog(config: Config, thread: string, writer: RegistryWriter): Log {
 /** What orders work on. */
 interface Obedient {
   readonly plane: DataPlane
-  readonly port: MessagePort
-  readonly profiler: ThreadProfiler
-  readonly stop: () => Promise<void>
+  readonly report: (what: WorkerReport) => void
+  readonly close: () => Promise<void>
 }
 
 function obey(order: WorkerOrder, worker: Obedient): void {
   switch (order.kind) {
-    case 'drain':
-      void worker.stop()
+    case 'listen':
+      void answerListen(worker, order)
       return
     case 'set-link':
       worker.plane.setLink(order.origin, order.link)
@@ -69,18 +70,44 @@ function obey(order: WorkerOrder, worker: Obedient): void {
     case 'profile':
       void answerProfile(worker, order)
       return
+    case 'drain':
+      void answerDrain(worker, order)
+      return
+    case 'close':
+      void worker.close()
+      return
   }
 }
 
-async function answerProfile({ port, profiler }: Obedient, order: Extract<WorkerOrder, { kind: 'profile' }>): Promise<void> {
+type OrderOf<K extends WorkerOrder['kind']> = Extract<WorkerOrder, { kind: K }>
+
+async function answerListen({ plane, report }: Obedient, order: OrderOf<'listen'>): Promise<void> {
   try {
-    const bytes = await profiler.take(order.what, order.seconds)
-    port.postMessage({ kind: 'profile', id: order.id, bytes } satisfies WorkerReport)
+    report({ kind: 'listening', at: await plane.listen(order.at) })
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error)
-    port.postMessage({ kind: 'profile-failed', id: order.id, message } satisfies WorkerReport)
+    report({ kind: 'cannot-listen', message: messageOf(error) })
   }
+}
+
+async function answerDrain({ plane, report }: Obedient, order: OrderOf<'drain'>): Promise<void> {
+  await plane.drain(order.timeoutMs)
+  report({ kind: 'drained' })
+}
+
+/** The profiler is loaded when the first profile is wanted: most threads never take one. */
+async function answerProfile({ report }: Obedient, order: OrderOf<'profile'>): Promise<void> {
+  const { id } = order
+  try {
+    const { ThreadProfiler } = await import('./signals/profile.ts')
+    report({ kind: 'profile', id, profile: await new ThreadProfiler().take(order.what, order.seconds) })
+  } catch (error) {
+    report({ kind: 'profile-failed', id, message: messageOf(error) })
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }
 
 if (parentPort === null) throw new Error('Cannot run a data worker by itself: wanted a worker thread of hotbucket')
-await runDataWorker(parentPort, workerData as WorkerStart)
+runDataWorker(parentPort, workerData as WorkerStart)

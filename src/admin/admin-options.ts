@@ -13,6 +13,8 @@ export interface AdminOptions {
   readiness(): { readonly ready: boolean; readonly reasons: readonly string[] }
   /** Whether the process still works, and if not, why; absent: it does as long as it answers. */
   liveness?(): { readonly live: boolean; readonly reasons: readonly string[] }
-  /** A gzipped pprof profile of the thread that serves requests. */
-  profile(kind: ProfileKind, seconds: number): Promise<Uint8Array>
+  /** The threads that serve requests, as logs and metrics name them. */
+  readonly threads: readonly string[]
+  /** A gzipped pprof profile of one of these threads, or of all. */
+  profile(kind: ProfileKind, seconds: number, thread: string | undefined): Promise<Uint8Array>
 }

@@ -18,7 +18,8 @@ function optionsWith(given: Partial<AdminOptions> = {}): AdminOptions {
     version: '1.2.3',
     renderMetrics: () => renderMetrics([allocateRegistry()], { version: '1.2.3' }),
     readiness: () => ({ ready: true, reasons: [] }),
-    profile: async (kind, seconds) => Buffer.from(`${kind} ${seconds}`),
+    threads: ['data-0', 'data-1'],
+    profile: async (kind, seconds, thread) => Buffer.from(`${kind} ${seconds}${thread === undefined ? '' : ` ${thread}`}`),
     ...given,
   }
 }
@@ -95,6 +96,14 @@ test('profiles are taken for as long as asked, with the defaults of go tool ppro
   assert.equal(cpu.headers['content-disposition'], 'attachment; filename="hotbucket-cpu.pb.gz"')
   assert.equal((await ask(server, '/debug/pprof/profile')).text, 'cpu 30')
   assert.equal((await ask(server, '/debug/pprof/heap?gc=1')).text, 'heap 10')
+})
+
+test('a profile is of one thread where it is named', async (t) => {
+  const server = await started(t)
+  assert.equal((await ask(server, '/debug/pprof/profile?seconds=5&thread=data-1')).text, 'cpu 5 data-1')
+  const got = await ask(server, '/debug/pprof/heap?thread=data-2')
+  assert.equal(got.status, 400)
+  assert.deepEqual(got.json(), { error: 'Cannot use thread "data-2": wanted one of data-0, data-1' })
 })
 
 test('a length that is no whole number of seconds within bounds is a clear 400', async (t) => {
@@ -186,6 +195,13 @@ test('GET / lists every route, and /openapi.json describes each', async (t) => {
       required: false,
       description: 'How long to profile, in seconds',
       schema: { type: 'integer', minimum: 1, maximum: 60, default: 30 },
+    },
+    {
+      name: 'thread',
+      in: 'query',
+      required: false,
+      description: 'Which thread; all without it, told apart by the label "thread"',
+      schema: { type: 'string', enum: ['data-0', 'data-1'] },
     },
   ])
 })

@@ -75,11 +75,11 @@ export function contentRoutes(options: AdminOptions): Route[] {
       },
     },
     profiles.route('cpu', '/debug/pprof/profile', {
-      summary: 'CPU profile of the thread that serves requests (pprof)',
+      summary: 'CPU profile of the threads that serve requests (pprof)',
       secondsDefault: CPU_SECONDS_DEFAULT,
     }),
     profiles.route('heap', '/debug/pprof/heap', {
-      summary: 'Where that thread allocates memory, collected since or not (pprof)',
+      summary: 'Where these threads allocate memory, collected since or not (pprof)',
       secondsDefault: HEAP_SECONDS_DEFAULT,
     }),
   ]
@@ -100,17 +100,17 @@ class ProfileDesk {
       summary: about.summary,
       contentType: PROFILE_TYPE,
       open: false,
-      query: z.object({ seconds: secondsSchema(about.secondsDefault) }),
+      query: z.object({ seconds: secondsSchema(about.secondsDefault), thread: threadSchema(this.#options.threads) }),
       otherStatuses: { 409: 'Another profile is being taken', 500: 'The profile failed' },
-      answer: (query) => this.#take(kind, z.number().parse(query['seconds'])),
+      answer: (query) => this.#take(kind, z.number().parse(query['seconds']), z.string().optional().parse(query['thread'])),
     }
   }
 
-  async #take(kind: ProfileKind, seconds: number): Promise<Answer> {
+  async #take(kind: ProfileKind, seconds: number, thread: string | undefined): Promise<Answer> {
     if (this.#busy) return errorAnswer(409, 'Cannot take a profile: another one is being taken')
     this.#busy = true
     try {
-      const body = await this.#options.profile(kind, seconds)
+      const body = await this.#options.profile(kind, seconds, thread)
       return {
         status: 200,
         contentType: PROFILE_TYPE,
@@ -134,6 +134,13 @@ function secondsSchema(secondsDefault: number): z.ZodType {
     .max(PROFILE_SECONDS_MAX, { error: wanted })
     .default(secondsDefault)
     .describe('How long to profile, in seconds')
+}
+
+function threadSchema(threads: readonly string[]): z.ZodType {
+  return z
+    .enum(threads, { error: `wanted one of ${threads.join(', ')}` })
+    .optional()
+    .describe('Which thread; all without it, told apart by the label "thread"')
 }
 
 export function jsonAnswer(status: Answer['status'], value: unknown): Answer {

@@ -48,7 +48,8 @@ export async function serve(input: LoadInput, parts: ServeParts): Promise<number
       log.error('a data worker died', { failure: why.message })
     } else log.info('draining', { signal: why })
     await server.close()
-    log.info('stopped')
+    if (why instanceof Error) log.error('stopped because a data worker died', { failure: why.message })
+    else log.info('stopped')
   } catch (error) {
     code = 1
     parts.stderr.write(`hotbucket: Cannot start: ${error instanceof Error ? error.message : String(error)}\n`)

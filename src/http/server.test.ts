@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Exchange } from './exchange.ts'
+import { ConnectionSlots } from './connection-slots.ts'
+import type { Exchange, ExchangeHandler } from './exchange.ts'
 import { HttpServer } from './server.ts'
+import { IDENTITY_ONE, identityFiles } from './testing/identities.ts'
 import { startServer } from './testing/test-server.ts'
 
 const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
@@ -18,14 +20,14 @@ function waiting(): { handler: (exchange: Exchange) => void; exchanges: Exchange
 
 test('listen() rejects where the port is taken', async (t) => {
   const { port } = await startServer(t, () => undefined)
-  const second = new HttpServer({ host: '127.0.0.1', port }, () => undefined)
-  await assert.rejects(second.listen(), { code: 'EADDRINUSE' })
+  const second = new HttpServer({}, () => undefined)
+  await assert.rejects(second.listen({ host: '127.0.0.1', port }), { code: 'EADDRINUSE' })
 })
 
 test('two servers share a port where both say reusePort', async (t) => {
   const first = await startServer(t, () => undefined, { reusePort: true })
-  const second = new HttpServer({ host: '127.0.0.1', port: first.port, reusePort: true }, () => undefined)
-  assert.equal((await second.listen()).port, first.port)
+  const second = new HttpServer({ reusePort: true }, () => undefined)
+  assert.equal((await second.listen({ host: '127.0.0.1', port: first.port })).port, first.port)
   await second.drain(0)
 })
 
@@ -46,8 +48,8 @@ test('drain() closes idle connections, lets requests finish, and takes no new on
   assert.equal(response.fields.get('connection'), 'close')
   await drain
   assert.equal(server.stats().connections, 0)
-  const probe = new HttpServer({ host: '127.0.0.1', port }, () => undefined)
-  await probe.listen()
+  const probe = new HttpServer({}, () => undefined)
+  await probe.listen({ host: '127.0.0.1', port })
   await probe.drain(0)
 })
 
@@ -67,7 +69,7 @@ test('drain() can be called again, and before listen()', async (t) => {
   const { server } = await startServer(t, () => undefined)
   await Promise.all([server.drain(0), server.drain(0)])
   await server.drain(0)
-  await new HttpServer({ host: '127.0.0.1', port: 0 }, () => undefined).drain(0)
+  await new HttpServer({}, () => undefined).drain(0)
 })
 
 test('connections above the limit are dropped and counted', async (t) => {
@@ -83,6 +85,24 @@ test('connections above the limit are dropped and counted', async (t) => {
     client.send(GET)
     assert.equal((await client.response()).status, 200)
   }
+})
+
+test('servers that share their slots have one limit together, over TLS too', async (t) => {
+  const slots = new ConnectionSlots(ConnectionSlots.allocate(), 2)
+  const answer: ExchangeHandler = (exchange) => exchange.respond({ status: 200, fields: '', length: 0 })
+  const plain = await startServer(t, answer, { slots })
+  const secure = await startServer(t, answer, { slots, tls: await identityFiles(t, IDENTITY_ONE) })
+  const first = await plain.connect()
+  await secure.connect()
+  await until(() => plain.server.stats().connections === 1 && secure.server.stats().connectionsTotal === 1)
+  assert.equal((await (await plain.connect()).rest()).length, 0)
+  assert.equal((await (await secure.connect()).rest()).length, 0)
+  assert.deepEqual([...plain.refused, ...secure.refused], ['connection-limit', 'connection-limit'])
+  first.destroy()
+  await until(() => plain.server.stats().connections === 0)
+  const next = await plain.connect()
+  next.send(GET)
+  assert.equal((await next.response()).status, 200)
 })
 
 test('stats() tells connections, idle ones, and requests', async (t) => {

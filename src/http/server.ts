@@ -2,6 +2,7 @@ import net from 'node:net'
 import tls from 'node:tls'
 import { type Clock, systemClock } from '../base/clock.ts'
 import { Connection } from './connection.ts'
+import { ConnectionSlots } from './connection-slots.ts'
 import { Engine, type RenderError } from './engine.ts'
 import type { ExchangeHandler } from './exchange.ts'
 import { DEFAULT_HTTP_LIMITS, type HttpLimits } from './limits.ts'
@@ -16,13 +17,12 @@ const TLS_POLL_INTERVAL_MS = 10_000
 const BACKLOG = 2048
 
 export interface HttpServerOptions {
-  readonly host: string
-  /** 0: any free port; `listen` tells which. */
-  readonly port: number
   readonly tls?: TlsFiles | undefined
   readonly limits?: Partial<HttpLimits> | undefined
   /** SO_REUSEPORT: several threads listen on the same port and the kernel shares connections out. */
   readonly reusePort?: boolean | undefined
+  /** Connections of several servers count against one limit; absent: `limits.connections` of this one's own. */
+  readonly slots?: ConnectionSlots | undefined
   readonly clock?: Clock | undefined
   /** Body and field lines of the engine's own error answers; `text` is a sentence for people. */
   readonly renderError?: RenderError | undefined
@@ -49,6 +49,7 @@ export class HttpServer {
   readonly #options: HttpServerOptions
   readonly #engine: Engine
   readonly #limits: HttpLimits
+  readonly #slots: ConnectionSlots
   /** Accepted TCP connections; over TLS also those that are still shaking hands. */
   readonly #sockets = new Set<net.Socket>()
   #server: net.Server | undefined = undefined
@@ -62,6 +63,7 @@ export class HttpServer {
   constructor(options: HttpServerOptions, handler: ExchangeHandler) {
     this.#options = options
     this.#limits = { ...DEFAULT_HTTP_LIMITS, ...options.limits }
+    this.#slots = options.slots ?? new ConnectionSlots(ConnectionSlots.allocate(), this.#limits.connections)
     this.#engine = new Engine({
       limits: this.#limits,
       handler,
@@ -73,9 +75,10 @@ export class HttpServer {
     this.#tlsPolledMs = this.#engine.nowMs
   }
 
-  /** Resolves with the address when connections are accepted; rejects where the port or the certificate cannot be used. */
-  async listen(): Promise<{ host: string; port: number }> {
-    const { host, port, reusePort } = this.#options
+  /** Resolves with the address when connections are accepted (port 0: any free one); rejects where port or certificate cannot be used. */
+  async listen(at: { readonly host: string; readonly port: number }): Promise<{ host: string; port: number }> {
+    const { host, port } = at
+    const { reusePort } = this.#options
     const server = await this.#createServer()
     this.#server = server
     await new Promise<void>((resolve, reject) => {
@@ -141,30 +144,32 @@ export class HttpServer {
   }
 
   async #createServer(): Promise<net.Server> {
-    const socketOptions = { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 }
+    const secure = await this.#createTls()
+    const options = { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 }
+    return net.createServer(options, (socket) => {
+      if (!this.#slots.take()) {
+        socket.destroy()
+        this.#engine.refused('connection-limit')
+        return
+      }
+      this.#track(socket)
+      if (secure === undefined) this.#accept(socket, false)
+      else secure.emit('connection', socket)
+    })
+  }
+
+  /** What shakes hands on accepted connections; it does not listen itself. */
+  async #createTls(): Promise<tls.Server | undefined> {
     const files = this.#options.tls
-    if (files === undefined) {
-      const server = net.createServer(socketOptions, (socket) => {
-        this.#track(socket)
-        this.#accept(socket, false)
-      })
-      return this.#limitConnections(server)
-    }
+    if (files === undefined) return undefined
     // Before the files are read, so that a change in between is seen later; a file that is missing is told by the reading.
     this.#tlsStamp = await tlsFilesStamp(files).catch(() => '')
     const identity = await readTlsIdentity(files)
     const handshakeTimeout = this.#limits.headTimeoutMs
-    const server = tls.createServer({ ...socketOptions, ...identity, ...TLS_CONTEXT, ALPNProtocols: ['http/1.1'], handshakeTimeout })
-    server.on('connection', (socket: net.Socket) => this.#track(socket))
+    const server = tls.createServer({ ...identity, ...TLS_CONTEXT, ALPNProtocols: ['http/1.1'], handshakeTimeout })
     server.on('secureConnection', (socket) => this.#accept(socket, true))
     server.on('tlsClientError', () => this.#engine.refused('tls-handshake'))
     this.#tlsServer = server
-    return this.#limitConnections(server)
-  }
-
-  #limitConnections(server: net.Server): net.Server {
-    server.maxConnections = this.#limits.connections
-    server.on('drop', () => this.#engine.refused('connection-limit'))
     return server
   }
 
@@ -172,6 +177,7 @@ export class HttpServer {
     this.#sockets.add(socket)
     this.#connectionsTotal += 1
     socket.once('close', () => {
+      this.#slots.give()
       this.#sockets.delete(socket)
       if (this.#sockets.size === 0) this.#whenEmpty?.()
     })

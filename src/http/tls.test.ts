@@ -8,7 +8,7 @@ import { test, type TestContext } from 'node:test'
 import type tls from 'node:tls'
 import type { ExchangeHandler } from './exchange.ts'
 import { HttpServer } from './server.ts'
-import { IDENTITY_ONE, IDENTITY_TWO, type TestIdentity } from './testing/identities.ts'
+import { IDENTITY_ONE, IDENTITY_TWO, identityFiles, type TestIdentity } from './testing/identities.ts'
 import { RawClient } from './testing/raw-client.ts'
 import { startServer, type TestServer } from './testing/test-server.ts'
 import { tlsFilesStamp } from './tls-identity.ts'
@@ -23,12 +23,10 @@ interface TlsTestServer extends TestServer {
 }
 
 async function startTls(context: TestContext, handler: ExchangeHandler): Promise<TlsTestServer> {
-  const directory = await mkdtemp(path.join(tmpdir(), 'hotbucket-tls-'))
-  context.after(async () => rm(directory, { recursive: true }))
-  await writeIdentity(directory, IDENTITY_ONE)
+  const files = await identityFiles(context, IDENTITY_ONE)
   const reloads: (Error | undefined)[] = []
   const started = await startServer(context, handler, {
-    tls: { certificate: path.join(directory, 'tls.crt'), key: path.join(directory, 'tls.key') },
+    tls: files,
     onTlsReload: (error) => reloads.push(error),
     limits: { bodyRateBytesPerSecond: 1000, bodyRateWindowMs: 20_000 },
   })
@@ -41,7 +39,7 @@ async function startTls(context: TestContext, handler: ExchangeHandler): Promise
     clients.push(client)
     return client
   }
-  return { ...started, directory, reloads, connectTls }
+  return { ...started, directory: path.dirname(files.key), reloads, connectTls }
 }
 
 async function writeIdentity(directory: string, identity: TestIdentity): Promise<void> {
@@ -197,11 +195,11 @@ test('tlsFilesStamp() sees how Kubernetes replaces a secret: a link that points 
 })
 
 test('listen() rejects where certificate and key cannot be used', async () => {
-  const server = new HttpServer(
-    { host: '127.0.0.1', port: 0, tls: { certificate: '/nonexistent/c', key: '/nonexistent/k' } },
-    () => undefined,
+  const server = new HttpServer({ tls: { certificate: '/nonexistent/c', key: '/nonexistent/k' } }, () => undefined)
+  await assert.rejects(
+    server.listen({ host: '127.0.0.1', port: 0 }),
+    /Cannot use TLS certificate "\/nonexistent\/c" with key "\/nonexistent\/k"/,
   )
-  await assert.rejects(server.listen(), /Cannot use TLS certificate "\/nonexistent\/c" with key "\/nonexistent\/k"/)
 })
 
 test('drain() ends connections that are still shaking hands', async (t) => {

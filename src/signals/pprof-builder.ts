@@ -1,12 +1,6 @@
 import { fileURLToPath } from 'node:url'
-import { Function as PprofFunction, Line, Location, Profile, Sample, StringTable, ValueType } from 'pprof-format'
-
-/** A place in the program, as V8's profilers name it; lines count from 0. */
-export interface Frame {
-  readonly functionName: string
-  readonly url: string
-  readonly lineNumber: number
-}
+import { Function as PprofFunction, Label, Line, Location, Profile, Sample, StringTable, ValueType } from 'pprof-format'
+import type { Frame, ProfiledStack } from './profile.ts'
 
 /** What one number of a sample means, such as `cpu` in `nanoseconds`. */
 export interface SampleType {
@@ -22,10 +16,14 @@ export class PprofBuilder {
   readonly #locationIds = new Map<string, number>()
   readonly #samples: Sample[] = []
 
-  /** `stack`: the innermost frame first. `values`: one per sample type. */
-  add(stack: readonly Frame[], values: readonly number[]): void {
+  /** One value per sample type; `thread` becomes a label, by which viewers filter and group. */
+  add({ frames, values }: ProfiledStack, thread: string): void {
     this.#samples.push(
-      new Sample({ locationId: stack.map((frame) => this.#locationOf(frame)), value: values.map((value) => Math.round(value)) }),
+      new Sample({
+        locationId: frames.map((frame) => this.#locationOf(frame)),
+        value: values.map((value) => Math.round(value)),
+        label: [new Label({ key: this.#strings.dedup('thread'), str: this.#strings.dedup(thread) })],
+      }),
     )
   }
 

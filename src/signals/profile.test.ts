@@ -3,7 +3,8 @@ import { test } from 'node:test'
 import { Worker } from 'node:worker_threads'
 import { gunzipSync } from 'node:zlib'
 import { Profile } from 'pprof-format'
-import { cpuToPprof, heapToPprof, PROFILE_SECONDS_MAX, ProfileBusy, ThreadProfiler } from './profile.ts'
+import { encodeProfile } from './encode-profile.ts'
+import { cpuStacks, heapStacks, PROFILE_SECONDS_MAX, ProfileBusy, ThreadProfiler, type ThreadProfile } from './profile.ts'
 
 /** Values by the name of the innermost function, for each sample type. */
 function flat(profile: Profile): { types: string[]; values: Map<string, number[]> } {
@@ -25,6 +26,8 @@ function decode(bytes: Uint8Array): Profile {
   return Profile.decode(gunzipSync(bytes))
 }
 
+const TAKEN = { kind: 'cpu', startedAtMs: 1000, seconds: 2, period: 1, stacks: [] } as const satisfies ThreadProfile
+
 const frame = (
   functionName: string,
   lineNumber = 0,
@@ -36,8 +39,8 @@ const frame = (
   columnNumber: 0,
 })
 
-test('cpuToPprof() gives time to the innermost frame until the next sample, and leaves idle time out', () => {
-  const profile = cpuToPprof({
+test('cpuStacks() gives time to the innermost frame until the next sample, and leaves idle time out', async () => {
+  const stacks = cpuStacks({
     nodes: [
       { id: 1, callFrame: frame('(root)'), children: [2, 4, 5] },
       { id: 2, callFrame: frame('outer'), children: [3] },
@@ -50,7 +53,8 @@ test('cpuToPprof() gives time to the innermost frame until the next sample, and 
     samples: [3, 3, 4, 2, 5],
     timeDeltas: [100, 1000, 1200, 5000, 900],
   })
-  const { types, values } = flat(Profile.decode(profile.encode()))
+  const profile = decode(await encodeProfile('cpu', [{ name: 'data-0', profile: { ...TAKEN, stacks } }]))
+  const { types, values } = flat(profile)
   assert.deepEqual(types, ['samples/count', 'cpu/nanoseconds'])
   assert.deepEqual(Object.fromEntries(values), {
     inner: [2, 2_200_000],
@@ -61,7 +65,7 @@ test('cpuToPprof() gives time to the innermost frame until the next sample, and 
   assert.equal(Number(profile.location[0]?.line[0]?.line), 42)
 })
 
-test('heapToPprof() gives bytes to the innermost frame', () => {
+test('heapStacks() gives bytes to the innermost frame', async () => {
   const leaf = { callFrame: frame('leaf'), selfSize: 300, children: [], id: 3 }
   const head = {
     callFrame: frame('(root)'),
@@ -69,7 +73,9 @@ test('heapToPprof() gives bytes to the innermost frame', () => {
     id: 1,
     children: [{ callFrame: frame('mid'), selfSize: 50, id: 2, children: [leaf] }],
   }
-  const { types, values } = flat(Profile.decode(heapToPprof({ head }).encode()))
+  const { types, values } = flat(
+    decode(await encodeProfile('heap', [{ name: 'data-0', profile: { ...TAKEN, kind: 'heap', stacks: heapStacks({ head }) } }])),
+  )
   assert.deepEqual(types, ['alloc_space/bytes'])
   assert.deepEqual(Object.fromEntries(values), { mid: [50], leaf: [300] })
 })
@@ -88,16 +94,16 @@ test('take() profiles the thread that it is called on, also a worker', async () 
       parentPort.postMessage({ cpu, heap })
     })`
   const worker = new Worker(source, { eval: true, workerData: new URL('./profile.ts', import.meta.url).href })
-  const message = Promise.withResolvers<{ cpu: Uint8Array; heap: Uint8Array }>()
+  const message = Promise.withResolvers<{ cpu: ThreadProfile; heap: ThreadProfile }>()
   worker.once('message', message.resolve)
   worker.once('error', message.reject)
   const { cpu, heap } = await message.promise
   await worker.terminate()
-  const cpuProfile = decode(cpu)
+  const cpuProfile = decode(await encodeProfile('cpu', [{ name: 'worker', profile: cpu }]))
   assert.ok((flat(cpuProfile).values.get('busyInWorker')?.[1] ?? 0) > 1e6)
   assert.equal(Number(cpuProfile.durationNanos), 4e8)
   assert.ok(Math.abs(Number(cpuProfile.timeNanos) / 1e6 - Date.now()) < 60_000)
-  assert.ok((flat(decode(heap)).values.get('hungryInWorker')?.[0] ?? 0) > 1e6)
+  assert.ok((flat(decode(await encodeProfile('heap', [{ name: 'worker', profile: heap }]))).values.get('hungryInWorker')?.[0] ?? 0) > 1e6)
 })
 
 test('take() is one at a time, bounded, and can be used again after a refusal', async () => {
@@ -105,6 +111,24 @@ test('take() is one at a time, bounded, and can be used again after a refusal', 
   const first = profiler.take('cpu', 0.05)
   await assert.rejects(profiler.take('heap', 0.05), ProfileBusy)
   for (const seconds of [0, -1, NaN, PROFILE_SECONDS_MAX + 1, Infinity]) await assert.rejects(profiler.take('cpu', seconds), RangeError)
-  assert.ok((await first).length > 0)
-  assert.ok((await profiler.take('heap', 0.01)).length > 0)
+  assert.equal((await first).kind, 'cpu')
+  assert.equal((await profiler.take('heap', 0.01)).kind, 'heap')
+})
+
+test('encodeProfile() puts threads into one profile and labels every sample with its thread', async () => {
+  const stacks = [{ frames: [frame('work')], values: [7] }]
+  const taken = { ...TAKEN, kind: 'heap', stacks } as const
+  const merged = decode(
+    await encodeProfile('heap', [
+      { name: 'data-0', profile: taken },
+      { name: 'data-1', profile: taken },
+    ]),
+  )
+  const text = (index: number | bigint | undefined): string => merged.stringTable.strings[Number(index)] ?? ''
+  assert.deepEqual(
+    merged.sample.map(({ label }) => label.map(({ key, str }) => [text(key), text(str)])),
+    [[['thread', 'data-0']], [['thread', 'data-1']]],
+  )
+  assert.equal(merged.function.length, 1)
+  assert.equal(Number(merged.durationNanos), 2e9)
 })

@@ -1,12 +1,33 @@
 import type { HeapProfiler, Profiler } from 'node:inspector'
 import { Session } from 'node:inspector/promises'
-import { promisify } from 'node:util'
-import { gzip } from 'node:zlib'
-import type { Profile } from 'pprof-format'
-import { PprofBuilder, type Frame } from './pprof-builder.ts'
 
 /** `cpu`: where time went. `heap`: where memory was allocated while it was taken, collected since or not. */
 export type ProfileKind = 'cpu' | 'heap'
+
+/** A place in the program, as V8's profilers name it; lines count from 0. */
+export interface Frame {
+  readonly functionName: string
+  readonly url: string
+  readonly lineNumber: number
+}
+
+/** What was spent at the end of one chain of calls. */
+export interface ProfiledStack {
+  /** The innermost first. */
+  readonly frames: readonly Frame[]
+  /** `cpu`: samples, nanoseconds. `heap`: bytes. */
+  readonly values: readonly number[]
+}
+
+/** The profile of one thread, as plain values: threads hand it to each other. */
+export interface ThreadProfile {
+  readonly kind: ProfileKind
+  readonly startedAtMs: number
+  readonly seconds: number
+  /** The distance of samples, in the last unit of the values. */
+  readonly period: number
+  readonly stacks: readonly ProfiledStack[]
+}
 
 /** The longest profile that is taken. */
 export const PROFILE_SECONDS_MAX = 60
@@ -21,14 +42,12 @@ const CPU_INTERVAL_MICROS = 1000
 /** Mean distance of sampled allocations; the default of V8, and of Go. */
 const HEAP_INTERVAL_BYTES = 512 * 1024
 
-const compress = promisify(gzip)
-
-/** Takes profiles of the thread it is used on, in the gzipped pprof format that `go tool pprof` and Pyroscope read. */
+/** Takes profiles of the thread it is used on. */
 export class ThreadProfiler {
   #busy = false
 
   /** Profiles for `seconds`. Rejects with ProfileBusy while another is taken, and with RangeError for a length out of bounds. */
-  async take(kind: ProfileKind, seconds: number): Promise<Uint8Array> {
+  async take(kind: ProfileKind, seconds: number): Promise<ThreadProfile> {
     if (!(seconds > 0 && seconds <= PROFILE_SECONDS_MAX)) {
       throw new RangeError(`Cannot profile for "${seconds}" seconds: wanted more than 0 and at most ${PROFILE_SECONDS_MAX}`)
     }
@@ -38,10 +57,8 @@ export class ThreadProfiler {
     session.connect()
     try {
       const startedAtMs = Date.now()
-      const profile = kind === 'cpu' ? cpuToPprof(await recordCpu(session, seconds)) : heapToPprof(await recordHeap(session, seconds))
-      profile.timeNanos = BigInt(startedAtMs) * 1_000_000n
-      profile.durationNanos = BigInt(Math.round(seconds * 1e9))
-      return await compress(profile.encode())
+      const stacks = kind === 'cpu' ? cpuStacks(await recordCpu(session, seconds)) : heapStacks(await recordHeap(session, seconds))
+      return { kind, startedAtMs, seconds, period: kind === 'cpu' ? CPU_INTERVAL_MICROS * 1000 : HEAP_INTERVAL_BYTES, stacks }
     } finally {
       session.disconnect()
       this.#busy = false
@@ -78,11 +95,11 @@ async function elapse(seconds: number): Promise<void> {
 const NO_WORK: ReadonlySet<string> = new Set(['(root)', '(idle)'])
 
 /** Samples last until the next one; idle time is left out, garbage collection and native code are kept. */
-export function cpuToPprof(profile: Profiler.Profile): Profile {
+export function cpuStacks(profile: Profiler.Profile): ProfiledStack[] {
   const parents = new Map<number, number>()
   const frames = new Map<number, Frame>()
   for (const node of profile.nodes) {
-    frames.set(node.id, node.callFrame)
+    frames.set(node.id, frameOf(node.callFrame))
     for (const child of node.children ?? []) parents.set(child, node.id)
   }
   const selves = new Map<number, { samples: number; micros: number }>()
@@ -93,29 +110,31 @@ export function cpuToPprof(profile: Profiler.Profile): Profile {
     self.micros += Math.max(0, profile.timeDeltas?.[i + 1] ?? CPU_INTERVAL_MICROS)
     selves.set(node, self)
   }
-  const builder = new PprofBuilder()
+  const stacks: ProfiledStack[] = []
   for (const [node, self] of selves) {
     const stack: Frame[] = []
     for (let at: number | undefined = node; at !== undefined; at = parents.get(at)) {
       const frame = frames.get(at)
       if (frame !== undefined && !NO_WORK.has(frame.functionName)) stack.push(frame)
     }
-    if (stack.length > 0) builder.add(stack, [self.samples, self.micros * 1000])
+    if (stack.length > 0) stacks.push({ frames: stack, values: [self.samples, self.micros * 1000] })
   }
-  const cpu = { type: 'cpu', unit: 'nanoseconds' }
-  return builder.build([{ type: 'samples', unit: 'count' }, cpu], { type: cpu, value: CPU_INTERVAL_MICROS * 1000 })
+  return stacks
 }
 
 /** Bytes are V8's estimate of everything allocated, scaled up from the sampled objects. */
-export function heapToPprof(profile: HeapProfiler.SamplingHeapProfile): Profile {
-  const builder = new PprofBuilder()
+export function heapStacks(profile: HeapProfiler.SamplingHeapProfile): ProfiledStack[] {
+  const stacks: ProfiledStack[] = []
   const open: { node: HeapProfiler.SamplingHeapProfileNode; above: readonly Frame[] }[] = [{ node: profile.head, above: [] }]
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     const { node, above } = next
-    const stack = NO_WORK.has(node.callFrame.functionName) ? above : [node.callFrame, ...above]
-    if (node.selfSize > 0 && stack.length > 0) builder.add(stack, [node.selfSize])
-    for (const child of node.children) open.push({ node: child, above: stack })
+    const frames = NO_WORK.has(node.callFrame.functionName) ? above : [frameOf(node.callFrame), ...above]
+    if (node.selfSize > 0 && frames.length > 0) stacks.push({ frames, values: [node.selfSize] })
+    for (const child of node.children) open.push({ node: child, above: frames })
   }
-  const space = { type: 'alloc_space', unit: 'bytes' }
-  return builder.build([space], { type: { type: 'space', unit: 'bytes' }, value: HEAP_INTERVAL_BYTES })
+  return stacks
+}
+
+function frameOf({ functionName, url, lineNumber }: Frame): Frame {
+  return { functionName, url, lineNumber }
 }

@@ -55,8 +55,8 @@ export async function startInProcess(options: InProcessOptions): Promise<InProce
     settle: (record) => records.add(record),
   })
   const renderError = (status: number, reason: string) => renderEngineError(status, reason, gateway.requestIds.next())
-  const server = new HttpServer({ host: '127.0.0.1', port: 0, renderError }, createHandler(gateway))
-  const at = await server.listen()
+  const server = new HttpServer({ renderError }, createHandler(gateway))
+  const at = await server.listen({ host: '127.0.0.1', port: 0 })
   return {
     endpoint: `http://${at.host}:${at.port}`,
     clock,

@@ -1,3 +1,9 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import type { TestContext } from 'node:test'
+import type { TlsFiles } from '../tls-identity.ts'
+
 /** A self-signed certificate and its key, for tests alone. */
 export interface TestIdentity {
   readonly commonName: string
@@ -47,4 +53,14 @@ Qn97dyAUx/MDyjkjbDQlr204r0uhRANCAATEMyQCaySxlOvW4eI9zhysrldk4fVl
 4aIW4oLwuQK7htVhfwFl6FqJ54NYN+2hTJof6Yd8F8Em2QIiGtIpIyK3
 -----END PRIVATE KEY-----
 `,
+}
+
+/** The identity as files, until the test ends. */
+export async function identityFiles(context: TestContext, identity: TestIdentity): Promise<TlsFiles> {
+  const directory = await mkdtemp(path.join(tmpdir(), 'hotbucket-tls-'))
+  context.after(async () => rm(directory, { recursive: true }))
+  const files = { certificate: path.join(directory, 'tls.crt'), key: path.join(directory, 'tls.key') }
+  await writeFile(files.certificate, identity.certificate)
+  await writeFile(files.key, identity.key)
+  return files
 }

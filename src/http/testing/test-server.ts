@@ -27,8 +27,6 @@ export async function startServer(
   const errors: unknown[] = []
   const server = new HttpServer(
     {
-      host: '127.0.0.1',
-      port: 0,
       clock,
       onRefused: (reason) => refused.push(reason),
       onHandlerError: (error) => errors.push(error),
@@ -36,7 +34,7 @@ export async function startServer(
     },
     handler,
   )
-  const { port } = await server.listen()
+  const { port } = await server.listen({ host: '127.0.0.1', port: 0 })
   const clients: RawClient[] = []
   context.after(async () => {
     for (const client of clients) client.destroy()

@@ -1,0 +1,126 @@
+import { Worker, type MessagePort } from 'node:worker_threads'
+import type { Config, HostPort } from './config/config.ts'
+import type { ProfileKind, ThreadProfile } from './signals/profile.ts'
+import { allocateRegistry } from './signals/registry.ts'
+import type { WorkerOrder, WorkerReport, WorkerStart } from './worker-protocol.ts'
+
+/**
+ * New space of a data worker. Its objects die with their request; what weighs are the chunks outside the heap that they hold until
+ * the next scavenge. Measured while 2 GiB streamed through 256 MiB: 427 to 441 MiB resident with 6, 461 to 489 with 8 or more. The
+ * price is garbage collection in hot small reads: about 15 % of their CPU with 6, 7 % with 16.
+ */
+const YOUNG_GENERATION_MIB = 6
+
+/** What one data worker needs besides what it makes itself. */
+export interface DataWorkerParts {
+  readonly config: Config
+  readonly worker: number
+  readonly workers: number
+  readonly peers: readonly (MessagePort | undefined)[]
+  readonly connections: SharedArrayBuffer
+}
+
+/** The supervisor's handle of one data worker thread. */
+export class DataWorker {
+  readonly name: string
+  readonly metrics: SharedArrayBuffer
+  /** Resolves with what happened if the thread ends before it is told to. */
+  readonly died: Promise<Error>
+  readonly #thread: Worker
+  readonly #exited = Promise.withResolvers<void>()
+  readonly #drained = Promise.withResolvers<void>()
+  readonly #profiles = new Map<number, PromiseWithResolvers<ThreadProfile>>()
+  #listening: PromiseWithResolvers<HostPort> | undefined = undefined
+  #failure: Error | undefined = undefined
+  #nextProfile = 1
+  #stopping = false
+
+  constructor(parts: DataWorkerParts) {
+    this.name = `data-${parts.worker}`
+    this.metrics = allocateRegistry()
+    const start: WorkerStart = { ...parts, name: this.name, metrics: this.metrics }
+    this.#thread = new Worker(new URL('../bin/data-worker.js', import.meta.url), {
+      workerData: start,
+      name: this.name,
+      transferList: parts.peers.filter((port) => port !== undefined),
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MIB },
+    })
+    const died = Promise.withResolvers<Error>()
+    this.died = died.promise
+    this.#thread.on('message', (report: WorkerReport) => this.#take(report))
+    const fail = (error: Error): void => {
+      this.#failure ??= error
+      this.#listening?.reject(error)
+      for (const profile of this.#profiles.values()) profile.reject(error)
+      if (!this.#stopping) died.resolve(error)
+    }
+    this.#thread.on('error', (error) =>
+      fail(new Error(`${this.name}: ${error instanceof Error ? error.message : String(error)}`, { cause: error })),
+    )
+    this.#thread.on('exit', (code) => {
+      fail(new Error(`${this.name}: the thread ended with code ${code}`))
+      this.#drained.resolve()
+      this.#exited.resolve()
+    })
+  }
+
+  /** Accepts connections from now on; gives the real port where 0 was asked for. */
+  async listen(at: HostPort): Promise<HostPort> {
+    if (this.#failure !== undefined) throw this.#failure
+    this.#listening = Promise.withResolvers<HostPort>()
+    this.order({ kind: 'listen', at })
+    return this.#listening.promise
+  }
+
+  order(order: WorkerOrder): void {
+    this.#thread.postMessage(order)
+  }
+
+  async profile(what: ProfileKind, seconds: number): Promise<ThreadProfile> {
+    if (this.#failure !== undefined) throw this.#failure
+    const id = this.#nextProfile++
+    const answer = Promise.withResolvers<ThreadProfile>()
+    this.#profiles.set(id, answer)
+    this.order({ kind: 'profile', id, what, seconds })
+    return answer.promise.finally(() => this.#profiles.delete(id))
+  }
+
+  /** Resolves when no connection is open; what others ask of this worker is still answered. */
+  async drain(timeoutMs: number): Promise<void> {
+    this.#stopping = true
+    this.order({ kind: 'drain', timeoutMs })
+    await this.#drained.promise
+  }
+
+  /** Ends the thread after everything was freed. */
+  async close(): Promise<void> {
+    this.#stopping = true
+    this.order({ kind: 'close' })
+    await this.#exited.promise
+  }
+
+  async terminate(): Promise<void> {
+    this.#stopping = true
+    await this.#thread.terminate()
+  }
+
+  #take(report: WorkerReport): void {
+    switch (report.kind) {
+      case 'listening':
+        this.#listening?.resolve(report.at)
+        return
+      case 'cannot-listen':
+        this.#listening?.reject(new Error(report.message))
+        return
+      case 'drained':
+        this.#drained.resolve()
+        return
+      case 'profile':
+        this.#profiles.get(report.id)?.resolve(report.profile)
+        return
+      case 'profile-failed':
+        this.#profiles.get(report.id)?.reject(new Error(report.message))
+        return
+    }
+  }
+}

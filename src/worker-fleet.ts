@@ -1,0 +1,92 @@
+import { createServer } from 'node:net'
+import { MessageChannel, type MessagePort } from 'node:worker_threads'
+import type { Config, HostPort } from './config/config.ts'
+import { formatHostPort } from './config/option-text.ts'
+import { DataWorker } from './data-worker.ts'
+import { ConnectionSlots } from './http/connection-slots.ts'
+import type { ProfileKind } from './signals/profile.ts'
+import type { WorkerOrder } from './worker-protocol.ts'
+
+/** Without one of the workers nothing that it owned can be read: others get this long to end what they can. */
+const DEATH_DRAIN_MS = 2000
+
+/** All data workers. */
+export class WorkerFleet {
+  readonly workers: readonly DataWorker[]
+  /** Resolves with the first death that nobody ordered. */
+  readonly died: Promise<Error>
+  #oneIsDead = false
+
+  constructor(config: Config) {
+    const count = config.workers
+    const peers = connectPairs(count)
+    const connections = ConnectionSlots.allocate()
+    this.workers = Array.from(
+      { length: count },
+      (_, worker) => new DataWorker({ config, worker, workers: count, peers: peers[worker] ?? [], connections }),
+    )
+    this.died = Promise.race(this.workers.map(async (worker) => worker.died))
+    void this.died.then(() => (this.#oneIsDead = true))
+  }
+
+  /** All accept connections on one port when this resolves; the first one finds it where it is 0. */
+  async listen(at: HostPort): Promise<HostPort> {
+    const [first, ...others] = this.workers
+    if (first === undefined) throw new Error('Cannot listen without a data worker')
+    if (others.length > 0) await assertFree(at)
+    const bound = await first.listen(at)
+    await Promise.all(others.map(async (worker) => worker.listen({ host: at.host, port: bound.port })))
+    return bound
+  }
+
+  order(order: WorkerOrder): void {
+    for (const worker of this.workers) worker.order(order)
+  }
+
+  /** Profiles the named workers, or all, at the same time. */
+  async profile(what: ProfileKind, seconds: number, thread: string | undefined): Promise<Uint8Array> {
+    const wanted = this.workers.filter(({ name }) => thread === undefined || name === thread)
+    const profiles = await Promise.all(wanted.map(async (worker) => ({ name: worker.name, profile: await worker.profile(what, seconds) })))
+    const { encodeProfile } = await import('./signals/encode-profile.ts')
+    return encodeProfile(what, profiles)
+  }
+
+  /** Two phases, because a request on one worker may need what another owns: all drain, then all close. */
+  async close(drainTimeoutMs: number): Promise<void> {
+    const timeoutMs = this.#oneIsDead ? Math.min(drainTimeoutMs, DEATH_DRAIN_MS) : drainTimeoutMs
+    await Promise.all(this.workers.map(async (worker) => worker.drain(timeoutMs)))
+    await Promise.all(this.workers.map(async (worker) => worker.close()))
+  }
+
+  async terminate(): Promise<void> {
+    await Promise.all(this.workers.map(async (worker) => worker.terminate()))
+  }
+}
+
+/** A channel between every two workers; `[a][b]` is a's end of the one to b. */
+function connectPairs(count: number): (MessagePort | undefined)[][] {
+  const ends = Array.from({ length: count }, () => Array.from<MessagePort | undefined>({ length: count }))
+  for (const [a, row] of ends.entries()) {
+    for (let b = 0; b < a; b++) {
+      const { port1, port2 } = new MessageChannel()
+      row[b] = port1
+      const other = ends[b]
+      if (other !== undefined) other[a] = port2
+    }
+  }
+  return ends
+}
+
+/**
+ * Rejects where somebody listens there already. Workers share their port by SO_REUSEPORT, with which the kernel would let a second
+ * hotbucket of the same user share it too, and give it half of the clients.
+ */
+async function assertFree(at: HostPort): Promise<void> {
+  if (at.port === 0) return
+  const probe = createServer()
+  await new Promise<void>((resolve, reject) => {
+    probe.once('error', (error) => reject(new Error(`Cannot listen on "${formatHostPort(at)}": ${error.message}`, { cause: error })))
+    probe.listen({ host: at.host, port: at.port, exclusive: true }, resolve)
+  })
+  await new Promise((resolve) => probe.close(resolve))
+}
