@@ -1,7 +1,9 @@
 import type { Clock } from './base/clock.ts'
 import { Cache } from './cache/cache.ts'
+import { createCacheShare } from './cache/share.ts'
 import type { Config, HostPort, LinkConfig, OriginConfig } from './config/config.ts'
 import { createGateway } from './gateway/create-gateway.ts'
+import { fetcher } from './gateway/fetch-range.ts'
 import { renderEngineError } from './gateway/failure.ts'
 import { createHandler } from './gateway/handle.ts'
 import type { ConnectionSlots } from './http/connection-slots.ts'
@@ -51,7 +53,8 @@ export function createDataPlane(config: Config, parts: DataPlaneParts): DataPlan
     origin: createOrigin(shareOf(one, parts.workers), { clock }),
   }))
   const observed = origins.map(({ buckets, origin }) => ({ buckets, origin: observe(origin, parts) }))
-  const cache = new Cache({ memoryBytes: config.memoryBytes })
+  const share = createCacheShare({ memoryBytes: config.memoryBytes })
+  const cache = new Cache({ share, worker: 0, post: refusePost, fetcher })
   const gateway = createGateway({
     cache,
     clock,
@@ -110,4 +113,8 @@ function observe(origin: Origin, parts: DataPlaneParts): Origin {
 
 function setLink(origins: readonly { readonly origin: Origin }[], name: string, link: LinkConfig): void {
   for (const { origin } of origins) if (origin.name === name && origin instanceof SlowOrigin) origin.setLink(link)
+}
+
+function refusePost(): void {
+  throw new Error('One worker has nobody to post to')
 }

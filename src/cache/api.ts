@@ -73,12 +73,35 @@ export class BodyMismatch extends Error {
   }
 }
 
-export interface CacheLimits {
-  /** Memory for records; segments are carved from it. */
-  readonly memoryBytes: number
+/**
+ * What the layer above needs to know to fetch from an object's origin. Opaque here. It may be posted to the object's owner, so
+ * it must survive a structured clone; the owner's `fetcher` makes a FetchRange of it.
+ */
+export type FetchAsk = unknown
+
+/** An origin's answer that carries bytes [start, end) of a version. */
+export interface AdoptedRun {
+  readonly info: HeadInfo
+  readonly start: number
+  readonly end: number
+  readonly body: ByteSource
+  /** `Cache.generation(key)` from before the origin was asked. */
+  readonly generation: number
+  readonly ask: FetchAsk
 }
 
-/** What the cache tells of itself; all counts since start. */
+export interface ReadOptions {
+  readonly ask: FetchAsk
+  /** `Cache.generation(key)` from before the version was looked up or asked for. */
+  readonly generation: number
+  /** The caller's own request was adopted: its pieces count as "origin". */
+  readonly own?: boolean
+}
+
+/**
+ * What one worker's cache tells of itself; all counts since start. What is one for all workers (`memoryBytes`, `segments`,
+ * `indexBytes`, pins of segments) is told by worker 0 alone, so that the sum over workers is right.
+ */
 export interface CacheStats {
   readonly memoryBytes: number
   /** Bytes in committed, reachable records. */
@@ -95,5 +118,7 @@ export interface CacheStats {
   readonly pins: number
   readonly flights: number
   readonly fillsInProgress: number
+  /** Reads that this worker's fills serve for other workers. */
+  readonly foreignReaders: number
   readonly indexBytes: number
 }

@@ -1,11 +1,6 @@
 import { assert } from '../base/assert.ts'
-import { GRANULE_BYTES, type CacheLayout } from './layout.ts'
-
-/** The shared memory of an arena: every thread makes its own views of the same buffers. */
-export interface ArenaMemory {
-  readonly records: SharedArrayBuffer
-  readonly pins: SharedArrayBuffer
-}
+import { GRANULE_BYTES } from './layout.ts'
+import type { CacheShare } from './share.ts'
 
 /** Three views of one segment's bytes. */
 export interface SegmentView {
@@ -15,29 +10,31 @@ export interface SegmentView {
 }
 
 /**
- * The memory that records live in: one shared buffer cut into equal segments, each with a count of its pins. A pinned segment
- * is not reused. A location names a record by one 32-bit number: its place in granules plus one, so that 0 is free for "none".
+ * The memory that records live in, as one worker sees it: one shared buffer cut into equal segments. A pinned segment is not
+ * reused. Every worker counts its pins of a segment apart from the others', because a counter that all threads add to for
+ * every hit would travel between their cores; who reclaims adds up. A location names a record by one 32-bit number: its place in granules plus one, so that 0 is free for "none".
  */
 export class Arena {
-  readonly memory: ArenaMemory
   readonly segmentBytes: number
   readonly segmentCount: number
   readonly #granulesPerSegment: number
   readonly #pins: Int32Array
+  readonly #stripeWords: number
+  readonly #workers: number
+  readonly #ownStripe: number
   readonly #views: SegmentView[] = []
 
-  constructor(layout: CacheLayout, memory?: ArenaMemory) {
+  constructor(share: CacheShare, worker: number) {
+    const { layout, records } = share
     this.segmentBytes = layout.segmentBytes
     this.segmentCount = layout.segmentCount
     this.#granulesPerSegment = layout.segmentBytes / GRANULE_BYTES
-    this.memory = memory ?? {
-      records: new SharedArrayBuffer(layout.segmentBytes * layout.segmentCount),
-      pins: new SharedArrayBuffer(layout.segmentCount * 4),
-    }
-    this.#pins = new Int32Array(this.memory.pins)
+    this.#pins = new Int32Array(share.pins)
+    this.#stripeWords = layout.pinStripeWords
+    this.#workers = layout.workers
+    this.#ownStripe = worker * layout.pinStripeWords
     // Windows, because one view of the whole buffer would be longer than a typed array may be.
     for (let segment = 0; segment < this.segmentCount; segment++) {
-      const { records } = this.memory
       const start = segment * this.segmentBytes
       this.#views.push({
         bytes: Buffer.from(records, start, this.segmentBytes),
@@ -67,24 +64,33 @@ export class Arena {
   }
 
   pin(segment: number): void {
-    Atomics.add(this.#pins, segment, 1)
+    Atomics.add(this.#pins, this.#ownStripe + segment, 1)
   }
 
-  /** Gives a pin back; true where it was the last one. */
+  /** Pins a segment that this worker has pinned itself on behalf of another, which gives that pin back. */
+  pinFor(worker: number, segment: number): void {
+    Atomics.add(this.#pins, worker * this.#stripeWords + segment, 1)
+  }
+
+  /** Gives a pin back; true where it was this worker's last one. */
   unpin(segment: number): boolean {
-    const before = Atomics.sub(this.#pins, segment, 1)
+    const before = Atomics.sub(this.#pins, this.#ownStripe + segment, 1)
     assert(before > 0, 'a segment is unpinned as often as it was pinned')
     return before === 1
   }
 
+  /** True where any worker has it pinned. */
   isPinned(segment: number): boolean {
-    return Atomics.load(this.#pins, segment) !== 0
+    for (let worker = 0; worker < this.#workers; worker++) {
+      if (Atomics.load(this.#pins, worker * this.#stripeWords + segment) !== 0) return true
+    }
+    return false
   }
 
-  /** All pins of all segments: a gauge. */
+  /** All pins of all segments by all workers: a gauge. */
   pinCount(): number {
     let count = 0
-    for (let segment = 0; segment < this.segmentCount; segment++) count += Atomics.load(this.#pins, segment)
+    for (let at = 0; at < this.#pins.length; at++) count += Atomics.load(this.#pins, at)
     return count
   }
 }

@@ -14,7 +14,7 @@ test('when the last reader leaves, the run goes on within the budget for abandon
     const origin = new ScriptedOrigin({ gate })
     const info = headOf('k', '"v"', 6 * MiB)
     const generation = openAbsent(cache, origin, info)
-    const reader = cache.openReader(info, 0, 6 * MiB, { fetch: origin.fetch, generation, own: true })
+    const reader = cache.openReader(info, 0, 6 * MiB, { ask: origin.fetch, generation, own: true })
     const first = reader.next()
     gate.step()
     const piece = await first
@@ -41,7 +41,7 @@ test('a stalled reader does not stop the others', async () => {
   const origin = new ScriptedOrigin()
   const info = headOf('k', '"v"', 40 * MiB)
   const generation = openAbsent(cache, origin, info)
-  const stalled = cache.openReader(info, 0, info.sizeBytes, { fetch: origin.fetch, generation, own: true })
+  const stalled = cache.openReader(info, 0, info.sizeBytes, { ask: origin.fetch, generation, own: true })
   const held = await stalled.next()
   await read({ cache, origin }, info, [0, info.sizeBytes])
   held?.release()
@@ -71,7 +71,7 @@ test('an object much larger than the cache streams through it in bounded memory'
   }
   const info = headOf('large', '"v"', sizeBytes)
   cache.putHead(info, cache.generation('large'))
-  const reader = cache.openReader(info, 0, sizeBytes, { fetch, generation: cache.generation('large') })
+  const reader = cache.openReader(info, 0, sizeBytes, { ask: fetch, generation: cache.generation('large') })
   let position = 0
   for (let piece = await reader.next(); piece !== undefined; piece = reader.nextNow() ?? (await reader.next())) {
     position += piece.bytes.length
@@ -94,7 +94,7 @@ test('while everything is pinned, blocks pass through bounded private memory, an
   // Every reader takes one piece and keeps it: first the arena fills up with pins, then private memory.
   for (let i = 0; i < 14; i++) {
     const info = headOf(`k${i}`, '"v"', BLOCK_BYTES - 1000)
-    const reader = cache.openReader(info, 0, info.sizeBytes, { fetch: origin.fetch, generation: cache.generation(info.key) })
+    const reader = cache.openReader(info, 0, info.sizeBytes, { ask: origin.fetch, generation: cache.generation(info.key) })
     readers.push(reader)
     const first = reader.next()
     await settle()
@@ -121,7 +121,7 @@ test('close() ends fills, tells those who wait, and leaves nothing held', async 
   const origin = new ScriptedOrigin({ gate })
   const info = headOf('k', '"v"', 40 * MiB)
   const generation = openAbsent(cache, origin, info)
-  const reader = cache.openReader(info, 0, info.sizeBytes, { fetch: origin.fetch, generation, own: true })
+  const reader = cache.openReader(info, 0, info.sizeBytes, { ask: origin.fetch, generation, own: true })
   const waiting = assert.rejects(reader.next(), /cache was closed/)
   gate.step()
   await cache.close()

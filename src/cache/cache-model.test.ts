@@ -4,8 +4,9 @@ import type { ByteSource } from '../base/byte-source.ts'
 import { seededRandom } from '../base/random.ts'
 import { VersionGone, type FetchRange, type HeadInfo, type ObjectVersion, type Piece, type VersionReader } from './api.ts'
 import { BLOCK_BYTES } from './block.ts'
-import { Cache } from './cache.ts'
+import type { Cache } from './cache.ts'
 import { alignRun } from './run.ts'
+import { newCache } from './testing/cache-harness.ts'
 import { headOf, ScriptedOrigin } from './testing/scripted-fetch.ts'
 
 const MiB = 1024 * 1024
@@ -37,9 +38,8 @@ class World {
     this.#random = seededRandom(seed)
     const memoryBytes = 8 * MiB + Math.floor(this.#random() * 8 * MiB)
     const small = this.#random() < 0.5
-    this.cache = new Cache({
+    this.cache = newCache({
       memoryBytes,
-      verifyReads: 'always',
       random: this.#random,
       fetchRunBytes: small ? 2 * MiB : 8 * MiB,
       overflowBytesMax: small ? MiB : 4 * MiB,
@@ -108,7 +108,7 @@ class World {
       if (this.tasks < TASKS_MAX) void this.#runRead(key)
     } else if (dice < 0.88) this.#writeThrough(key)
     else if (dice < 0.9) this.#overwrite(key)
-    else if (dice < 0.92) this.cache.invalidate(key)
+    else if (dice < 0.92) void this.cache.invalidate(key)
     else if (dice < 0.95) this.#head(key)
     else this.releaseSome()
   }
@@ -128,9 +128,9 @@ class World {
   }
 
   #writeThrough(key: string): void {
-    this.cache.invalidate(key)
+    void this.cache.invalidate(key)
     this.#overwrite(key)
-    this.cache.invalidate(key)
+    void this.cache.invalidate(key)
     const truth = this.#truth(key)
     truth.oldestAllowed = truth.versionNo
   }
@@ -139,8 +139,7 @@ class World {
   #head(key: string): void {
     const generation = this.cache.generation(key)
     const info = { ...this.#truth(key).info, validatedAtMs: this.#nowMs++ }
-    if (this.#random() < 0.5) this.cache.confirm(key, info.etag, info.validatedAtMs)
-    else void this.#stall().then(() => this.cache.putHead(info, generation))
+    void this.#stall().then(() => this.cache.putHead(info, generation))
   }
 
   async #runRead(key: string): Promise<void> {
@@ -169,8 +168,8 @@ class World {
       await this.#stall()
       const adopted = { start: Math.min(run.start, info.sizeBytes), end: Math.min(run.end, info.sizeBytes) }
       const body = this.#body(info, adopted.start, adopted.end)
-      this.cache.adopt({ info: { ...info, validatedAtMs: askedAtMs }, ...adopted, body, generation, fetch: this.#fetch })
-      await this.#consume(info, this.cache.openReader(info, start, end, { fetch: this.#fetch, generation, own: true }), [start, end])
+      this.cache.adopt({ info: { ...info, validatedAtMs: askedAtMs }, ...adopted, body, generation, ask: this.#fetch })
+      await this.#consume(info, this.cache.openReader(info, start, end, { ask: this.#fetch, generation, own: true }), [start, end])
       return
     }
     this.counts.hits++
@@ -181,7 +180,7 @@ class World {
     head.release()
     assert.equal(head.meta, headOf(key, head.etag, 0).meta)
     const [start, end] = this.#range(version.sizeBytes)
-    await this.#consume(version, this.cache.openReader(version, start, end, { fetch: this.#fetch, generation }), [start, end])
+    await this.#consume(version, this.cache.openReader(version, start, end, { ask: this.#fetch, generation }), [start, end])
   }
 
   async #consume(version: ObjectVersion, reader: VersionReader, [start, end]: [number, number]): Promise<void> {

@@ -64,7 +64,7 @@ test('a 64 KiB range of a large cold object costs the origin at most two blocks'
       calls.push(to - from)
       return sourceOf(Buffer.alloc(to - from))
     }
-    const result = await readAll(cache.openReader(info, start, start + KiB64, { fetch, generation: cache.generation('big') }))
+    const result = await readAll(cache.openReader(info, start, start + KiB64, { ask: fetch, generation: cache.generation('big') }))
     assert.equal(result.bytes.length, KiB64)
     await settle()
     const spent = calls.reduce((sum, bytes) => sum + bytes, 0)
@@ -84,7 +84,7 @@ test('200 readers of a cold 64 MiB version share one fetch of every byte, and no
   const content = origin.content(info)
   let firstBytes = 0
   const readers = Array.from({ length: 200 }, (_, i) =>
-    cache.openReader(info, 0, info.sizeBytes, { fetch: origin.fetch, generation, own: i === 0 }),
+    cache.openReader(info, 0, info.sizeBytes, { ask: origin.fetch, generation, own: i === 0 }),
   )
   const follow = async (reader: VersionReader, leaveAt: number): Promise<number> => {
     let position = 0
@@ -121,8 +121,8 @@ test('a follower counts as coalesced, the caller who asked as origin', async () 
   assert.equal(head?.etag, '"v"', 'the head is known while the body arrives')
   assert.equal(head.body, undefined)
   head.release()
-  const own = readAll(cache.openReader(info, 0, 300_000, { fetch: origin.fetch, generation, own: true }))
-  const other = readAll(cache.openReader(info, 0, 300_000, { fetch: origin.fetch, generation }))
+  const own = readAll(cache.openReader(info, 0, 300_000, { ask: origin.fetch, generation, own: true }))
+  const other = readAll(cache.openReader(info, 0, 300_000, { ask: origin.fetch, generation }))
   gate.open()
   assert.deepEqual([...(await own).sources], ['origin'])
   assert.deepEqual([...(await other).sources], ['coalesced'])
@@ -134,9 +134,9 @@ test('the wanted bytes come before the rest of their block, which is fetched aft
   const gate = new Gate(false)
   const origin = new ScriptedOrigin({ gate })
   const info = headOf('k', '"v"', 4 * MiB)
-  const reader = cache.openReader(info, 700_000, 800_000, { fetch: origin.fetch, generation: 0 })
+  const reader = cache.openReader(info, 700_000, 800_000, { ask: origin.fetch, generation: 0 })
   const bytes = readAll(reader)
-  const early = readAll(cache.openReader(info, 0, 10, { fetch: origin.fetch, generation: 0 }))
+  const early = readAll(cache.openReader(info, 0, 10, { ask: origin.fetch, generation: 0 }))
   gate.open()
   assert.ok((await bytes).bytes.equals(origin.content(info).subarray(700_000, 800_000)))
   const prefix = await early
@@ -175,15 +175,14 @@ test('a head learned by HEAD gets its body when it is read, and keeps it when it
   await assertQuiescent(cache)
 })
 
-test('confirm() renews a head in place, and only that version', async () => {
+test('putHead() renews the time of a head in place, never backwards', async () => {
   const cache = newCache()
-  cache.putHead(headOf('k', '"v"', 4 * MiB, 10), cache.generation('k'))
-  assert.equal(cache.confirm('k', '"v"', 500), true)
-  assert.equal(cache.confirm('k', '"v"', 400), true, 'time does not go back')
-  assert.equal(cache.confirm('k', '"w"', 900), false)
-  assert.equal(cache.confirm('absent', '"v"', 900), false)
+  for (const validatedAtMs of [10, 500, 400]) {
+    assert.equal(cache.putHead(headOf('k', '"v"', 4 * MiB, validatedAtMs), cache.generation('k')), true)
+  }
   const head = cache.lookupHead('k')
   assert.equal(head?.validatedAtMs, 500)
+  assert.equal(cache.stats().entries, 1)
   head.release()
   assert.equal(head.etag, '"v"', 'its strings outlive the pin')
   await assertQuiescent(cache)

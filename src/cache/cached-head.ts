@@ -1,7 +1,7 @@
 // hot path
 import type { CachedHead, HeadInfo } from './api.ts'
 import { bodyOf, etagAndMetaOf, etagLength, sizeOf, validatedAtOf } from './record.ts'
-import type { FoundRecord, RecordStore } from './record-store.ts'
+import type { FoundRecord, RecordFinder } from './record-finder.ts'
 
 /** A head out of the arena, its segment pinned. What was not read before `release` is copied out by it: strings outlive the pin. */
 export class PinnedHead implements CachedHead {
@@ -9,18 +9,18 @@ export class PinnedHead implements CachedHead {
   readonly sizeBytes: number
   readonly validatedAtMs: number
   readonly body: Uint8Array | undefined
-  readonly #store: RecordStore
+  readonly #finder: RecordFinder
   #found: FoundRecord | undefined
   /** ETag and meta, once they were asked for. */
   #text: string | undefined
   readonly #etagLength: number
 
-  constructor(store: RecordStore, found: FoundRecord, key: string) {
+  constructor(finder: RecordFinder, found: FoundRecord, key: string) {
     this.key = key
     this.sizeBytes = sizeOf(found.view, found.offset)
     this.validatedAtMs = validatedAtOf(found.view, found.offset)
     this.body = bodyOf(found.view, found.offset)
-    this.#store = store
+    this.#finder = finder
     this.#found = found
     this.#etagLength = etagLength(found.view, found.offset)
   }
@@ -38,7 +38,7 @@ export class PinnedHead implements CachedHead {
     if (found === undefined) return
     this.#read()
     this.#found = undefined
-    this.#store.unpin(found.segment)
+    this.#finder.unpin(found.segment)
   }
 
   #read(): string {

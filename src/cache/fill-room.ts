@@ -20,7 +20,7 @@ export class FillRoom {
   constructor(store: RecordStore, overflowBytesMax: number) {
     this.#store = store
     this.#overflow = new ByteBudget(overflowBytesMax)
-    store.onIdle = () => this.#wakeAll()
+    store.finder.onIdle = () => this.#wakeAll()
   }
 
   /** Blocks in private memory: a gauge of held things like a pin. */
@@ -31,7 +31,7 @@ export class FillRoom {
   fromArena(draft: RecordDraft): FillMemory | undefined {
     const reservation = this.#store.reserve(draft)
     if (reservation === undefined) return undefined
-    return { bytes: reservation.body, reservation, free: () => this.#store.unpin(reservation.segment) }
+    return { bytes: reservation.body, reservation, free: () => this.#store.finder.unpin(reservation.segment) }
   }
 
   fromHeap(draft: RecordDraft): FillMemory | undefined {

@@ -6,7 +6,7 @@ import type { FillContext } from './fill-context.ts'
 import type { FillMemory } from './fill-room.ts'
 import { pumpRange } from './range-pump.ts'
 import { LiveBlocks } from './live-blocks.ts'
-import { draftBytes, setValidatedAt, type RecordDraft } from './record.ts'
+import { draftBytes, type RecordDraft } from './record.ts'
 import { commitWholeObject, knownHead, wholeObjectDraft } from './whole-object.ts'
 
 /** Who joins a block farther ahead than this would wait longer than for a fetch of its own. */
@@ -101,11 +101,6 @@ export class FillRun {
   /** The head that the run brings along with the whole object: known to everyone at once, findable in memory at the end. */
   get pendingInfo(): HeadInfo | undefined {
     return this.#info !== undefined && this.#isWhole() && this.#active && this.#mayKeep() ? this.#info : undefined
-  }
-
-  confirm(validatedAtMs: number): void {
-    if (this.#info === undefined) return
-    this.#info = { ...this.#info, validatedAtMs: Math.max(validatedAtMs, this.#info.validatedAtMs) }
   }
 
   /** True where the byte is here or on its way, soon enough to wait for. */
@@ -278,10 +273,7 @@ export class FillRun {
       return
     }
     if (reservation.draft.kind === 'block') this.#context.store.commit(reservation)
-    else {
-      if (this.#info !== undefined) setValidatedAt(reservation.view, reservation.offset, this.#info.validatedAtMs)
-      commitWholeObject(this.#context.store, reservation)
-    }
+    else commitWholeObject(this.#context.store, reservation)
     this.#live.committed(fill)
   }
 

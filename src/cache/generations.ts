@@ -1,19 +1,17 @@
-import type { CacheLayout } from './layout.ts'
-import { NameHasher, nameFits } from './name-hash.ts'
+import { type NameHasher, nameFits } from './name-hash.ts'
+import type { CacheShare } from './share.ts'
 
 /**
- * A counter for every key, in a hashed table: what was asked of the origin under one count may not be stored under another.
+ * A counter for every key, in a hashed table that all threads share: what was asked of the origin under one count may not be stored under another.
  * Keys that share a counter cost each other a discarded fill now and then, nothing else.
  */
 export class Generations {
-  readonly memory: SharedArrayBuffer
   readonly #counts: Int32Array
   readonly #hasher: NameHasher
 
-  constructor(layout: CacheLayout, random: () => number) {
-    this.memory = new SharedArrayBuffer(layout.generations * 4)
-    this.#counts = new Int32Array(this.memory)
-    this.#hasher = new NameHasher(random)
+  constructor(share: CacheShare, hasher: NameHasher) {
+    this.#counts = new Int32Array(share.generations)
+    this.#hasher = hasher
   }
 
   of(key: string): number {

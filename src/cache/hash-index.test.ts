@@ -3,13 +3,15 @@ import { test } from 'node:test'
 import { seededRandom } from '../base/random.ts'
 import { GhostList } from './ghost-list.ts'
 import { HashIndex } from './hash-index.ts'
-import { layoutFor } from './layout.ts'
-import { NameHasher } from './name-hash.ts'
+import { drawHash, NameHasher } from './name-hash.ts'
+import { createCacheShare } from './share.ts'
 
-const layout = layoutFor(8 * 1024 * 1024)
+function newIndex(): HashIndex {
+  return new HashIndex(createCacheShare({ memoryBytes: 8 * 1024 * 1024 }), 0)
+}
 
 test('the index finds what was published until it is cleared, and every record of one hash', () => {
-  const index = new HashIndex(layout)
+  const index = newIndex()
   const hash = { lo: 123, hi: -456 }
   for (const location of [7, 4_000_000_000]) index.publish(index.roomFor(hash), hash, location)
   const first = index.slotOf(hash, 7)
@@ -24,7 +26,7 @@ test('the index finds what was published until it is cleared, and every record o
 })
 
 test('the index counts uses up to three', () => {
-  const index = new HashIndex(layout)
+  const index = newIndex()
   const hash = { lo: 1, hi: 2 }
   const slot = index.roomFor(hash)
   index.publish(slot, hash, 5)
@@ -36,7 +38,7 @@ test('the index counts uses up to three', () => {
 })
 
 test('a full pair of buckets offers its coldest slot', () => {
-  const index = new HashIndex(layout)
+  const index = newIndex()
   const hash = { lo: 77, hi: -1 }
   for (let i = 1; i <= 16; i++) index.publish(index.roomFor(hash), hash, i)
   for (let i = 1; i <= 16; i++) {
@@ -48,8 +50,8 @@ test('a full pair of buckets offers its coldest slot', () => {
 })
 
 test('hashes spread names that differ little, and seeds change them', () => {
-  const hasher = new NameHasher(seededRandom(5))
-  const other = new NameHasher(seededRandom(6))
+  const hasher = new NameHasher(drawHash(seededRandom(5)))
+  const other = new NameHasher(drawHash(seededRandom(6)))
   const seen = new Set<string>()
   const buckets = new Uint32Array(256)
   for (let i = 0; i < 50_000; i++) {
@@ -77,7 +79,7 @@ test('hashes spread names that differ little, and seeds change them', () => {
 })
 
 test('block names of one version differ from each other and from other versions', () => {
-  const hasher = new NameHasher(seededRandom(9))
+  const hasher = new NameHasher(drawHash(seededRandom(9)))
   const seen = new Set<string>()
   for (const etag of ['"a"', '"b"']) {
     const version = hasher.hashVersion('key', etag)

@@ -1,6 +1,7 @@
 // hot path
-import { BUCKET_SLOTS, SLOT_BYTES, type CacheLayout } from './layout.ts'
+import { BUCKET_SLOTS, SLOT_BYTES } from './layout.ts'
 import type { NameHash } from './name-hash.ts'
+import type { CacheShare } from './share.ts'
 
 /** A record may stand in any slot of two buckets. */
 const CANDIDATES = 2 * BUCKET_SLOTS
@@ -15,23 +16,22 @@ const LOCATION = 2
 const FREQUENCY = 3
 
 /**
- * Where records are: a hash table of fixed size in shared memory, two buckets of eight slots for every hash. A slot is four
+ * Where the records of one owner are: a hash table of fixed size in shared memory, two buckets of eight slots for every hash. A slot is four
  * words: hash (two), location (0: empty) and frequency.
  *
- * One thread writes. It fills in hash and frequency first and publishes the slot by storing the location last; it empties a
+ * One thread, the owner, writes. It fills in hash and frequency first and publishes the slot by storing the location last; it empties a
  * slot by storing location 0 first. Any thread reads: a location that was seen together with a matching hash may be of a slot
  * that changed hands in between, so a reader pins the segment, loads the location again (`locationAt`), and lets the name
  * that is stored in the record decide. A lost or misplaced count of `touch` costs a decision of the eviction, never a byte.
  */
 export class HashIndex {
-  readonly memory: SharedArrayBuffer
   readonly #words: Int32Array
   readonly #bucketCount: number
 
-  constructor(layout: CacheLayout, memory?: SharedArrayBuffer) {
-    this.#bucketCount = layout.bucketCount
-    this.memory = memory ?? new SharedArrayBuffer(layout.bucketCount * BUCKET_SLOTS * SLOT_BYTES)
-    this.#words = new Int32Array(this.memory)
+  constructor(share: CacheShare, owner: number) {
+    this.#bucketCount = share.layout.bucketCount
+    const bytes = this.#bucketCount * BUCKET_SLOTS * SLOT_BYTES
+    this.#words = new Int32Array(share.index, owner * bytes, bytes / 4)
   }
 
   /** The first candidate at or after `candidate` (0 to 15) whose hash matches, or undefined. */

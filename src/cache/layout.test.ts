@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Arena } from './arena.ts'
 import { BUCKET_SLOTS, layoutFor, MEMORY_BYTES_MAX, MEMORY_BYTES_MIN, RECORD_BYTES_MAX, SLOT_BYTES } from './layout.ts'
+import { createCacheShare } from './share.ts'
 
 const MiB = 1024 * 1024
 
@@ -29,8 +30,9 @@ test('layoutFor() refuses budgets that cannot work', () => {
 })
 
 test('an arena larger than 4 GiB is reached to its last byte', () => {
-  const layout = layoutFor(5 * 1024 * MiB)
-  const arena = new Arena(layout)
+  const share = createCacheShare({ memoryBytes: 5 * 1024 * MiB })
+  const { layout } = share
+  const arena = new Arena(share, 0)
   const last = layout.segmentCount - 1
   const offset = layout.segmentBytes - RECORD_BYTES_MAX
   const location = arena.locationOf(last, offset)
@@ -38,11 +40,11 @@ test('an arena larger than 4 GiB is reached to its last byte', () => {
   assert.equal(arena.offsetOf(location), offset)
   const { bytes } = arena.view(last)
   bytes[layout.segmentBytes - 1] = 7
-  assert.equal(new Uint8Array(arena.memory.records, layout.segmentBytes * layout.segmentCount - 1, 1)[0], 7)
+  assert.equal(new Uint8Array(share.records, layout.segmentBytes * layout.segmentCount - 1, 1)[0], 7)
 })
 
 test('an arena refuses to give back a pin that was not taken', () => {
-  const arena = new Arena(layoutFor(MEMORY_BYTES_MIN))
+  const arena = new Arena(createCacheShare({ memoryBytes: MEMORY_BYTES_MIN }), 0)
   arena.pin(2)
   arena.pin(2)
   assert.equal(arena.pinCount(), 2)

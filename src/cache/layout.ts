@@ -32,37 +32,54 @@ const SEGMENTS_WANTED = 64
 
 const GENERATIONS_MAX = 65_536
 
+/** Pins of one worker begin on a cache line of their own: 64 bytes. */
+const PIN_STRIPE_WORDS = 16
+
+/** Among how many threads a cache is divided. */
+export interface ThreadCounts {
+  /** Workers that own a part of the objects. */
+  readonly owners: number
+  /** All workers: each has pins of its own. */
+  readonly workers: number
+}
+
 /** How a memory budget is divided. All of it together never exceeds the budget. */
-export interface CacheLayout {
+export interface CacheLayout extends ThreadCounts {
   readonly memoryBytes: number
   readonly segmentBytes: number
   readonly segmentCount: number
+  /** Of the index of one owner. */
   readonly bucketCount: number
-  /** Remembered names of records dropped from the small log and from the main log. */
+  /** Remembered names of records dropped from the small log and from the main log, for each owner. */
   readonly smallGhosts: number
   readonly mainGhosts: number
   readonly generations: number
+  /** 32-bit counts that each worker has for its pins, rounded up to whole cache lines. */
+  readonly pinStripeWords: number
   /** Index, ghosts, generations and pins: everything beside the arena. */
   readonly indexBytes: number
 }
 
 /** Divides the budget: the index takes what its slots need, the arena gets the rest in equal segments. */
-export function layoutFor(memoryBytes: number): CacheLayout {
+export function layoutFor(memoryBytes: number, threads: ThreadCounts = { owners: 1, workers: 1 }): CacheLayout {
+  const { owners, workers } = threads
   assert(
     memoryBytes >= MEMORY_BYTES_MIN && memoryBytes <= MEMORY_BYTES_MAX,
     `Cannot lay out a cache of ${memoryBytes} bytes: wanted ${MEMORY_BYTES_MIN} to ${MEMORY_BYTES_MAX}`,
   )
-  const bucketCount = Math.floor(memoryBytes / BUDGET_BYTES_PER_SLOT / BUCKET_SLOTS)
+  const bucketCount = Math.floor(memoryBytes / BUDGET_BYTES_PER_SLOT / BUCKET_SLOTS / owners)
   const slots = bucketCount * BUCKET_SLOTS
   const smallGhosts = powerOfTwoUpTo(slots / 2)
   const mainGhosts = powerOfTwoUpTo(slots / 8)
-  const generations = Math.min(GENERATIONS_MAX, powerOfTwoUpTo(slots))
+  const generations = Math.min(GENERATIONS_MAX, powerOfTwoUpTo(slots * owners))
   const units = Math.floor(memoryBytes / RECORD_BYTES_MAX)
-  const tableBytes = slots * SLOT_BYTES + (smallGhosts + mainGhosts) * 8 + (generations + units) * 4
+  const partBytes = slots * SLOT_BYTES + (smallGhosts + mainGhosts) * 8
+  const tableBytes = partBytes * owners + (generations + roundUp(units, PIN_STRIPE_WORDS) * workers) * 4
   const arenaUnits = Math.floor((memoryBytes - tableBytes) / RECORD_BYTES_MAX)
   const segmentUnits = Math.max(1, Math.min(SEGMENT_UNITS_MAX, Math.floor(arenaUnits / SEGMENTS_WANTED)))
   const segmentCount = Math.floor(arenaUnits / segmentUnits)
   return {
+    ...threads,
     memoryBytes,
     segmentBytes: segmentUnits * RECORD_BYTES_MAX,
     segmentCount,
@@ -70,8 +87,13 @@ export function layoutFor(memoryBytes: number): CacheLayout {
     smallGhosts,
     mainGhosts,
     generations,
+    pinStripeWords: roundUp(segmentCount, PIN_STRIPE_WORDS),
     indexBytes: tableBytes,
   }
+}
+
+function roundUp(count: number, multiple: number): number {
+  return Math.ceil(count / multiple) * multiple
 }
 
 function powerOfTwoUpTo(limit: number): number {

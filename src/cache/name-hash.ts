@@ -6,12 +6,17 @@ import { RECORD_ROOM_BYTES } from './layout.ts'
 export const HEADER_BYTES = 64
 
 /** The longest key and ETag together that a block record has room for. */
-export const NAME_BYTES_MAX = RECORD_ROOM_BYTES - HEADER_BYTES
+const NAME_BYTES_MAX = RECORD_ROOM_BYTES - HEADER_BYTES
 
 /** 64 bits as two signed halves. */
 export interface NameHash {
   readonly lo: number
   readonly hi: number
+}
+
+/** A seed for a NameHasher. */
+export function drawHash(random: () => number): NameHash {
+  return { lo: (random() * 0x1_0000_0000) | 0, hi: (random() * 0x1_0000_0000) | 0 }
 }
 
 export function nameFits(key: string, etag: string): boolean {
@@ -31,9 +36,9 @@ export class NameHasher implements NameHash {
   readonly #seedLo: number
   readonly #seedHi: number
 
-  constructor(random: () => number) {
-    this.#seedLo = (random() * 0x1_0000_0000) | 0
-    this.#seedHi = (random() * 0x1_0000_0000) | 0
+  constructor(seed: NameHash) {
+    this.#seedLo = seed.lo
+    this.#seedHi = seed.hi
   }
 
   /** The name of an object's head: its key. */

@@ -5,18 +5,20 @@ import type { HeadInfo, ObjectVersion } from './api.ts'
 import { layoutFor } from './layout.ts'
 import type { EvictionPolicy } from './policy.ts'
 import { bodyOf, etagOf, META_BYTES_MAX, metaOf } from './record.ts'
-import { RecordStore, type VerifyReads } from './record-store.ts'
+import { RecordFinder, type VerifyReads } from './record-finder.ts'
+import { RecordStore } from './record-store.ts'
 import { S3Fifo } from './s3-fifo.ts'
+import { createCacheShare } from './share.ts'
 import { headOf } from './testing/scripted-fetch.ts'
 
 const MiB = 1024 * 1024
 
 function newStore(options: { memoryBytes?: number; policy?: EvictionPolicy; verifyReads?: VerifyReads } = {}): RecordStore {
-  const layout = layoutFor(options.memoryBytes ?? 8 * MiB)
-  return new RecordStore(layout, options.policy ?? new S3Fifo(layout), {
-    random: seededRandom(1),
-    verifyReads: options.verifyReads ?? 'first',
-  })
+  const share = createCacheShare({ memoryBytes: options.memoryBytes ?? 8 * MiB, random: seededRandom(1) })
+  const finder = new RecordFinder(share, 0, options.verifyReads ?? 'first')
+  const store = new RecordStore(finder, 0, options.policy ?? new S3Fifo(share.layout))
+  finder.onCorrupt = (_owner, found) => store.removeCorrupt(found)
+  return store
 }
 
 function body(info: ObjectVersion): Buffer {
@@ -28,10 +30,10 @@ function insert(store: RecordStore, info: HeadInfo): boolean {
 }
 
 function has(store: RecordStore, key: string, counts = false): boolean {
-  const found = store.findHead(key, counts)
+  const found = store.finder.findHead(key, counts)
   if (found === undefined) return false
   assert.equal(etagOf(found.view, found.offset), '"v"')
-  store.unpin(found.segment)
+  store.finder.unpin(found.segment)
   return true
 }
 
@@ -41,20 +43,20 @@ test('a record is found only after commit, and not after it was discarded', () =
   const draft = { kind: 'head', version: info, meta: info.meta, validatedAtMs: 5, inline: true } as const
   const first = store.reserve(draft)
   assert.ok(first !== undefined)
-  assert.equal(store.findHead('k', true), undefined)
+  assert.equal(store.finder.findHead('k', true), undefined)
   store.discard(first)
-  store.unpin(first.segment)
-  assert.equal(store.findHead('k', true), undefined)
+  store.finder.unpin(first.segment)
+  assert.equal(store.finder.findHead('k', true), undefined)
   const second = store.reserve(draft)
   assert.ok(second !== undefined)
   second.body.set(body(info))
   store.commit(second)
-  store.unpin(second.segment)
-  const found = store.findHead('k', true)
+  store.finder.unpin(second.segment)
+  const found = store.finder.findHead('k', true)
   assert.ok(found !== undefined && bodyOf(found.view, found.offset)?.equals(body(info)))
   assert.equal(metaOf(found.view, found.offset), info.meta)
-  store.unpin(found.segment)
-  assert.equal(store.arena.pinCount(), 0)
+  store.finder.unpin(found.segment)
+  assert.equal(store.finder.arena.pinCount(), 0)
   assert.equal(store.counters.entries, 1)
 })
 
@@ -64,10 +66,10 @@ test('a block belongs to one version and one number', () => {
   const reservation = store.reserve({ kind: 'block', version, blockNo: 1 })
   assert.ok(reservation !== undefined)
   store.commit(reservation)
-  store.unpin(reservation.segment)
+  store.finder.unpin(reservation.segment)
   const find = (of: ObjectVersion, blockNo: number): boolean => {
-    const found = store.findBlock(of, blockNo, { hash: store.versionHash(of), counts: true })
-    if (found !== undefined) store.unpin(found.segment)
+    const found = store.finder.findBlock(of, blockNo, { hash: store.finder.versionHash(of), counts: true })
+    if (found !== undefined) store.finder.unpin(found.segment)
     return found !== undefined
   }
   assert.equal(find(version, 1), true)
@@ -88,7 +90,7 @@ test('the store holds to its budget and keeps what is used again through a scan 
   }
   assert.ok(found > 200 * 20 * 0.95, `${found} of ${200 * 20} uses were hits`)
   assert.ok(store.counters.evictedEntries > 1800 && store.counters.reinsertedBytes > 0)
-  assert.equal(store.arena.pinCount(), 0)
+  assert.equal(store.finder.arena.pinCount(), 0)
 })
 
 test('with everything in use, insertion still ends and succeeds', () => {
@@ -116,14 +118,14 @@ test('a damaged record is a miss, counted and forgotten', () => {
     const store = newStore({ verifyReads })
     insert(store, headOf('k', '"v"', 1000))
     if (verifyReads === 'always') assert.equal(has(store, 'k'), true)
-    const bytes = new Uint8Array(store.arena.memory.records)
+    const bytes = new Uint8Array(store.finder.arena.view(0).bytes.buffer)
     const at = bytes.findIndex((byte, i) => byte === 107 && bytes[i + 1] === 107 && bytes[i + 2] === 107)
     bytes[at + 500] = 0
-    assert.equal(store.findHead('k', true), undefined)
+    assert.equal(store.finder.findHead('k', true), undefined)
     assert.equal(store.counters.corruptEntries, 1)
     assert.equal(store.counters.entries, 0)
     assert.equal(store.counters.liveBytes, 0)
-    assert.equal(store.arena.pinCount(), 0)
+    assert.equal(store.finder.arena.pinCount(), 0)
   }
 })
 
@@ -139,7 +141,7 @@ test('a segment that gets a pin while it is emptied is not written to until the 
       // Another thread found a record of this segment a moment ago.
       if (pinned === undefined && pinAt > 0) {
         pinned = 0
-        store.arena.pin(pinned)
+        store.finder.arena.pin(pinned)
       }
     },
   }
@@ -151,12 +153,12 @@ test('a segment that gets a pin while it is emptied is not written to until the 
     assert.ok(insert(store, headOf(`k-${i}`, '"v"', MiB - 2000)))
   }
   assert.equal(pinned, 0)
-  const before = Buffer.from(store.arena.view(0).bytes.subarray(0, 4096))
+  const before = Buffer.from(store.finder.arena.view(0).bytes.subarray(0, 4096))
   for (let i = 60; i < 80; i++) insert(store, headOf(`k-${i}`, '"v"', MiB - 2000))
-  assert.ok(before.equals(store.arena.view(0).bytes.subarray(0, 4096)))
-  store.unpin(0)
+  assert.ok(before.equals(store.finder.arena.view(0).bytes.subarray(0, 4096)))
+  store.finder.unpin(0)
   for (let i = 80; i < 100; i++) insert(store, headOf(`k-${i}`, '"v"', MiB - 2000))
-  assert.ok(!before.equals(store.arena.view(0).bytes.subarray(0, 4096)), 'the segment is in use again')
+  assert.ok(!before.equals(store.finder.arena.view(0).bytes.subarray(0, 4096)), 'the segment is in use again')
 })
 
 test('nothing is reserved while every segment is pinned, and the spare is not given away', () => {
@@ -172,7 +174,7 @@ test('nothing is reserved while every segment is pinned, and the spare is not gi
   assert.equal(store.counters.reserveFailures, 4)
   for (const reservation of held) {
     store.discard(reservation)
-    store.unpin(reservation.segment)
+    store.finder.unpin(reservation.segment)
   }
   assert.ok(insert(store, headOf('k', '"v"', 1000)))
 })
@@ -191,7 +193,7 @@ test('text that is not latin1 is refused, for two names could become one', () =>
   assert.throws(() => insert(store, headOf('Ā', '"v"', 1)), /latin1/)
   assert.throws(() => insert(store, { ...headOf('k', '"v"', 1), meta: '→' }), /latin1/)
   assert.ok(insert(store, headOf('\0', '"v"', 1)))
-  assert.equal(store.findHead('Ā', true), undefined)
+  assert.equal(store.finder.findHead('Ā', true), undefined)
 })
 
 test('metadata beyond the limit is not stored', () => {

@@ -1,24 +1,15 @@
 import { assert } from '../base/assert.ts'
-import type { HeadInfo, ObjectVersion } from './api.ts'
-import { Arena, type SegmentView } from './arena.ts'
-import { HashIndex } from './hash-index.ts'
-import { GRANULE_BYTES, type CacheLayout } from './layout.ts'
-import { NameHasher, nameFits, type NameHash } from './name-hash.ts'
+import type { HeadInfo } from './api.ts'
+import type { Arena } from './arena.ts'
+import type { HashIndex } from './hash-index.ts'
+import { GRANULE_BYTES } from './layout.ts'
+import type { NameHash } from './name-hash.ts'
 import type { EvictionPolicy, LogName } from './policy.ts'
 import * as record from './record.ts'
 import type { RecordDraft } from './record.ts'
+import type { CorruptRecord, FoundRecord, RecordFinder } from './record-finder.ts'
 import { RecordLookup } from './record-lookup.ts'
 import { SegmentLogs } from './segment-logs.ts'
-
-/** When a record's checksum is compared: at its first read after commit, or at every read. */
-export type VerifyReads = 'first' | 'always'
-
-/** A record that was found: its segment is pinned until `RecordStore.unpin(segment)`. */
-export interface FoundRecord {
-  readonly view: SegmentView
-  readonly segment: number
-  readonly offset: number
-}
 
 /** Room for a record that is being written, its segment pinned. */
 export interface Reservation extends FoundRecord {
@@ -38,42 +29,38 @@ export interface StoreCounters {
   reserveFailures: number
 }
 
+export const ZERO_COUNTERS: Readonly<StoreCounters> = {
+  liveBytes: 0,
+  entries: 0,
+  evictedEntries: 0,
+  evictedBytes: 0,
+  reinsertedBytes: 0,
+  insertedBytes: 0,
+  corruptEntries: 0,
+  reserveFailures: 0,
+}
+
 /**
- * The memory tier: records in segment logs, found through the index. Lookups follow the protocol in record-lookup.ts; all
- * else is for the owner thread alone. A record is reserved, filled in, and then committed or released; nothing that is not
- * committed can be found.
+ * One owner's part of the memory tier: records in segment logs, found through the owner's index by every thread, and changed
+ * by the owner's alone. A record is reserved, filled in, and then committed or released; nothing that is not committed can
+ * be found.
  */
 export class RecordStore {
-  readonly arena: Arena
-  readonly counters: StoreCounters = {
-    liveBytes: 0,
-    entries: 0,
-    evictedEntries: 0,
-    evictedBytes: 0,
-    reinsertedBytes: 0,
-    insertedBytes: 0,
-    corruptEntries: 0,
-    reserveFailures: 0,
-  }
-  readonly #layout: CacheLayout
+  readonly finder: RecordFinder
+  readonly counters: StoreCounters = { ...ZERO_COUNTERS }
+  readonly #arena: Arena
   readonly #index: HashIndex
   readonly #lookup: RecordLookup
   readonly #logs: SegmentLogs
   readonly #policy: EvictionPolicy
-  readonly #hasher: NameHasher
-  readonly #verifyReads: VerifyReads
-  /** Called when a segment lost its last pin: there may be room again. */
-  onIdle: (() => void) | undefined
 
-  constructor(layout: CacheLayout, policy: EvictionPolicy, options: { readonly random: () => number; readonly verifyReads: VerifyReads }) {
-    this.#layout = layout
-    this.arena = new Arena(layout)
-    this.#index = new HashIndex(layout)
-    this.#lookup = new RecordLookup(this.arena, this.#index)
+  constructor(finder: RecordFinder, owner: number, policy: EvictionPolicy) {
+    this.finder = finder
+    this.#arena = finder.arena
+    this.#index = finder.indexOf(owner)
+    this.#lookup = new RecordLookup(this.#arena, this.#index)
     this.#policy = policy
-    this.#hasher = new NameHasher(options.random)
-    this.#verifyReads = options.verifyReads
-    this.#logs = new SegmentLogs(this.arena, policy, (segment, usedBytes, log, attempt) =>
+    this.#logs = new SegmentLogs(this.#arena, policy, (segment, usedBytes, log, attempt) =>
       this.#evacuate(segment, { usedBytes, log, attempt }),
     )
   }
@@ -81,33 +68,6 @@ export class RecordStore {
   /** Bytes that can pass through before something of theirs is reclaimed. */
   get passageBytes(): number {
     return this.#logs.passageBytes
-  }
-
-  /** The head of `key`, pinned. `counts`: this is a use by a client. */
-  findHead(key: string, counts: boolean): FoundRecord | undefined {
-    if (!nameFits(key, '')) return undefined
-    this.#hasher.hashHead(key)
-    return this.#found(this.#lookup.findHead(this.#hasher, key), counts)
-  }
-
-  /** A block of a version, pinned. `hash` is `versionHash(version)`. */
-  findBlock(
-    version: ObjectVersion,
-    blockNo: number,
-    options: { readonly hash: NameHash; readonly counts: boolean },
-  ): FoundRecord | undefined {
-    if (!nameFits(version.key, version.etag)) return undefined
-    this.#hasher.hashBlock(options.hash, blockNo)
-    return this.#found(this.#lookup.findBlock(this.#hasher, version, blockNo), options.counts)
-  }
-
-  /** What the names of all blocks of a version have in common: computed once by who reads many. */
-  versionHash(version: ObjectVersion): NameHash {
-    return nameFits(version.key, version.etag) ? this.#hasher.hashVersion(version.key, version.etag) : { lo: 0, hi: 0 }
-  }
-
-  unpin(segment: number): void {
-    if (this.arena.unpin(segment)) this.onIdle?.()
   }
 
   /** Room for a record, its header written; undefined where it is too large to be kept, or everything is pinned. */
@@ -120,10 +80,10 @@ export class RecordStore {
       this.counters.reserveFailures++
       return undefined
     }
-    const segment = this.arena.segmentOf(location)
-    const offset = this.arena.offsetOf(location)
-    const view = this.arena.view(segment)
-    this.arena.pin(segment)
+    const segment = this.#arena.segmentOf(location)
+    const offset = this.#arena.offsetOf(location)
+    const view = this.#arena.view(segment)
+    this.#arena.pin(segment)
     return { draft, view, segment, offset, body: record.writeRecord(view, offset, draft, hash) }
   }
 
@@ -131,7 +91,7 @@ export class RecordStore {
   commit(reservation: Reservation): void {
     const { draft, view, segment, offset } = reservation
     record.commitRecord(view, offset)
-    const location = this.arena.locationOf(segment, offset)
+    const location = this.#arena.locationOf(segment, offset)
     const bytes = record.recordBytes(view, offset)
     this.counters.insertedBytes += bytes
     this.counters.liveBytes += bytes
@@ -146,7 +106,7 @@ export class RecordStore {
       this.#index.publish(slot, hash, location)
       this.counters.entries++
     }
-    assert(this.counters.liveBytes <= this.#layout.segmentBytes * this.#layout.segmentCount, 'live records fit the arena')
+    assert(this.counters.liveBytes <= this.#arena.segmentBytes * this.#arena.segmentCount, 'live records fit the arena')
   }
 
   /** Gives up a record that was not committed; the pin stays with the caller. */
@@ -159,7 +119,7 @@ export class RecordStore {
    * origin confirmed later is not replaced. False where it was not stored.
    */
   putHead(info: HeadInfo): boolean {
-    const present = this.findHead(info.key, false)
+    const present = this.finder.findHead(info.key, false)
     try {
       const sameVersion = present !== undefined && record.isVersionOf(present.view, present.offset, info)
       if (present !== undefined && record.validatedAtOf(present.view, present.offset) > info.validatedAtMs) return sameVersion
@@ -170,7 +130,7 @@ export class RecordStore {
       const body = sameVersion ? record.bodyOf(present.view, present.offset) : undefined
       return this.insertHead(info, info.sizeBytes === 0 ? EMPTY : body)
     } finally {
-      if (present !== undefined) this.unpin(present.segment)
+      if (present !== undefined) this.finder.unpin(present.segment)
     }
   }
 
@@ -187,41 +147,33 @@ export class RecordStore {
     }
     if (fits && body !== undefined) reservation.body.set(body)
     this.commit(reservation)
-    this.unpin(reservation.segment)
+    this.finder.unpin(reservation.segment)
     return true
   }
 
   /** Forgets the head of `key`; only that of version `etag` where one is given. */
   removeHead(key: string, etag?: string): void {
-    const found = this.findHead(key, false)
+    const found = this.finder.findHead(key, false)
     if (found === undefined) return
     if (etag === undefined || record.etagIs(found.view, found.offset, etag)) this.#remove(found)
-    this.unpin(found.segment)
+    this.finder.unpin(found.segment)
   }
 
-  #found(location: number | undefined, counts: boolean): FoundRecord | undefined {
-    if (location === undefined) return undefined
-    const slot = this.#lookup.slot
-    const segment = this.arena.segmentOf(location)
-    const view = this.arena.view(segment)
-    const offset = this.arena.offsetOf(location)
-    if (this.#verifyReads === 'always' || !record.isVerified(view, offset)) {
-      if (!record.verifyRecord(view, offset)) {
-        this.counters.corruptEntries++
-        this.#forget(slot)
-        this.unpin(segment)
-        return undefined
-      }
-    }
-    if (counts) this.#index.touch(slot)
-    return { view, segment, offset }
+  /** Takes a record out that somebody found to be damaged, if it is still there and still is. */
+  removeCorrupt(found: CorruptRecord): void {
+    const slot = this.#index.slotOf(found, found.location)
+    const view = this.#arena.view(this.#arena.segmentOf(found.location))
+    if (slot === undefined || record.verifyRecord(view, this.#arena.offsetOf(found.location))) return
+    this.counters.corruptEntries++
+    this.#forget(slot)
   }
 
   #hash(draft: RecordDraft): NameHash {
+    const { hasher } = this.finder
     const { key, etag } = draft.version
-    if (draft.kind === 'head') this.#hasher.hashHead(key)
-    else this.#hasher.hashBlock(this.#hasher.hashVersion(key, etag), draft.blockNo)
-    return { lo: this.#hasher.lo, hi: this.#hasher.hi }
+    if (draft.kind === 'head') hasher.hashHead(key)
+    else hasher.hashBlock(hasher.hashVersion(key, etag), draft.blockNo)
+    return { lo: hasher.lo, hi: hasher.hi }
   }
 
   /** The slot of the record that a draft takes the place of. */
@@ -230,12 +182,12 @@ export class RecordStore {
       draft.kind === 'head' ? this.#lookup.findHead(hash, draft.version.key) : this.#lookup.findBlock(hash, draft.version, draft.blockNo)
     if (location === undefined) return undefined
     const slot = this.#lookup.slot
-    this.unpin(this.arena.segmentOf(location))
+    this.finder.unpin(this.#arena.segmentOf(location))
     return slot
   }
 
   #remove(found: FoundRecord): void {
-    const slot = this.#index.slotOf(record.recordHash(found.view, found.offset), this.arena.locationOf(found.segment, found.offset))
+    const slot = this.#index.slotOf(record.recordHash(found.view, found.offset), this.#arena.locationOf(found.segment, found.offset))
     if (slot !== undefined) this.#forget(slot)
   }
 
@@ -254,12 +206,12 @@ export class RecordStore {
 
   #bytesAt(slot: number): number {
     const location = this.#index.locationAt(slot)
-    return record.recordBytes(this.arena.view(this.arena.segmentOf(location)), this.arena.offsetOf(location))
+    return record.recordBytes(this.#arena.view(this.#arena.segmentOf(location)), this.#arena.offsetOf(location))
   }
 
   /** Empties a segment: what the policy keeps moves to the main log, the rest is forgotten. */
   #evacuate(segment: number, from: { readonly usedBytes: number; readonly log: LogName; readonly attempt: number }): void {
-    const view = this.arena.view(segment)
+    const view = this.#arena.view(segment)
     for (let offset = 0; offset < from.usedBytes;) {
       const bytes = record.recordBytes(view, offset)
       assert(bytes >= GRANULE_BYTES && offset + bytes <= from.usedBytes, 'records lie one after another')
@@ -270,7 +222,7 @@ export class RecordStore {
 
   #keepOrEvict(found: FoundRecord, bytes: number, from: { readonly log: LogName; readonly attempt: number }): void {
     const hash = record.recordHash(found.view, found.offset)
-    const slot = this.#index.slotOf(hash, this.arena.locationOf(found.segment, found.offset))
+    const slot = this.#index.slotOf(hash, this.#arena.locationOf(found.segment, found.offset))
     if (slot === undefined) return
     const frequency = this.#policy.keep(from.log, this.#index.frequencyAt(slot), from.attempt)
     const copy = frequency === undefined ? undefined : this.#logs.allocateCopy(bytes)
@@ -279,7 +231,7 @@ export class RecordStore {
       this.#evict(slot)
       return
     }
-    record.copyRecord(found.view, found.offset, this.arena.view(this.arena.segmentOf(copy)), this.arena.offsetOf(copy))
+    record.copyRecord(found.view, found.offset, this.#arena.view(this.#arena.segmentOf(copy)), this.#arena.offsetOf(copy))
     this.#index.relocate(slot, copy)
     this.#index.setFrequency(slot, frequency)
     this.counters.reinsertedBytes += bytes

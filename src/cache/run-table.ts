@@ -54,14 +54,6 @@ export class RunTable {
     return run?.pendingInfo === undefined ? undefined : new PendingHead(run.pendingInfo)
   }
 
-  /** The origin confirmed a version whose head is pending. */
-  confirmPending(key: string, etag: string, validatedAtMs: number): boolean {
-    const run = this.#pendingRun(key)
-    if (run === undefined || run.version.etag !== etag) return false
-    run.confirm(validatedAtMs)
-    return true
-  }
-
   /** A copy: runs leave the table while it is gone through. */
   #runsOf(key: string): FillRun[] {
     return this.#byKey.get(key)?.slice() ?? []

@@ -2,9 +2,8 @@ import type { FetchRange, ObjectVersion, Piece, PieceSource, VersionReader } fro
 import { BLOCK_BYTES, blockAt, blockEndAfter, blockLength } from './block.ts'
 import type { FillContext } from './fill-context.ts'
 import { FillRun, type RunReader } from './fill-run.ts'
-import type { NameHash } from './name-hash.ts'
 import { bodyOf, isVersionOf } from './record.ts'
-import type { FoundRecord, RecordStore } from './record-store.ts'
+import type { FoundRecord, RecordFinder, VersionHash } from './record-finder.ts'
 import { alignRun, type ByteRun } from './run.ts'
 
 /** Runs of one reader that are in flight at once: the one it reads and the one after it. */
@@ -29,7 +28,7 @@ interface Waiting {
 export class RangeReader implements VersionReader, RunReader {
   readonly #context: FillContext
   readonly #spec: ReaderSpec
-  readonly #hash: NameHash
+  readonly #hash: VersionHash
   #position: number
   /** The block that was last begun, so that each is counted as one use. */
   #blockNo: number | undefined
@@ -47,7 +46,7 @@ export class RangeReader implements VersionReader, RunReader {
     this.#context = context
     this.#spec = spec
     this.#position = spec.start
-    this.#hash = context.store.versionHash(spec.version)
+    this.#hash = context.store.finder.versionHash(spec.version)
     if (spec.own && spec.start < spec.end) this.#adoptOwn()
   }
 
@@ -152,26 +151,26 @@ export class RangeReader implements VersionReader, RunReader {
     if (found === undefined) return undefined
     const body = bodyOf(found.view, found.offset)
     if (body === undefined || body.length !== blockLength(this.#spec.version.sizeBytes, blockNo)) {
-      this.#context.store.unpin(found.segment)
+      this.#context.store.finder.unpin(found.segment)
       return undefined
     }
     const base = blockNo * BLOCK_BYTES
     const bytes = body.subarray(position - base, Math.min(body.length, this.#spec.end - base))
-    return new MemoryPiece(this.#context.store, found.segment, { bytes, source: own ? 'origin' : 'memory' })
+    return new MemoryPiece(this.#context.store.finder, found.segment, { bytes, source: own ? 'origin' : 'memory' })
   }
 
   /** A block in memory, pinned: of an object of one block it may stand in the head's record. */
   #find(blockNo: number, counts: boolean): FoundRecord | undefined {
     const { version } = this.#spec
-    const { store } = this.#context
+    const { finder } = this.#context.store
     if (version.sizeBytes <= BLOCK_BYTES) {
-      const head = store.findHead(version.key, counts)
+      const head = finder.findHead(version.key, counts)
       if (head !== undefined) {
         if (isVersionOf(head.view, head.offset, version) && bodyOf(head.view, head.offset) !== undefined) return head
-        store.unpin(head.segment)
+        finder.unpin(head.segment)
       }
     }
-    return store.findBlock(version, blockNo, { hash: this.#hash, counts })
+    return finder.findBlock(version, blockNo, { hash: this.#hash, counts })
   }
 
   #fromOthers(): Piece | undefined {
@@ -214,7 +213,7 @@ export class RangeReader implements VersionReader, RunReader {
 
   #isPresent(blockNo: number): boolean {
     const found = this.#find(blockNo, false)
-    if (found !== undefined) this.#context.store.unpin(found.segment)
+    if (found !== undefined) this.#context.store.finder.unpin(found.segment)
     return found !== undefined
   }
 
@@ -263,17 +262,17 @@ class MemoryPiece implements Piece {
   readonly bytes: Uint8Array
   readonly source: PieceSource
   readonly #segment: number
-  #store: RecordStore | undefined
+  #finder: RecordFinder | undefined
 
-  constructor(store: RecordStore, segment: number, piece: { readonly bytes: Uint8Array; readonly source: PieceSource }) {
+  constructor(finder: RecordFinder, segment: number, piece: { readonly bytes: Uint8Array; readonly source: PieceSource }) {
     this.bytes = piece.bytes
     this.source = piece.source
     this.#segment = segment
-    this.#store = store
+    this.#finder = finder
   }
 
   release(): void {
-    this.#store?.unpin(this.#segment)
-    this.#store = undefined
+    this.#finder?.unpin(this.#segment)
+    this.#finder = undefined
   }
 }

@@ -1,17 +1,18 @@
 import type { HeadInfo, ObjectVersion } from './api.ts'
 import { BLOCK_BYTES } from './block.ts'
 import { draftBytes, isVersionOf, metaOf, setValidatedAt, validatedAtOf, type RecordDraft } from './record.ts'
-import type { FoundRecord, RecordStore, Reservation } from './record-store.ts'
+import type { FoundRecord } from './record-finder.ts'
+import type { RecordStore, Reservation } from './record-store.ts'
 
 /** The head in the cache, where it is this version's: a body that arrives is stored together with it. */
 export function knownHead(store: RecordStore, version: ObjectVersion): HeadInfo | undefined {
-  const found = store.findHead(version.key, false)
+  const found = store.finder.findHead(version.key, false)
   if (found === undefined) return undefined
   const { view, offset, segment } = found
   const info = isVersionOf(view, offset, version)
     ? { ...version, meta: metaOf(view, offset), validatedAtMs: validatedAtOf(view, offset) }
     : undefined
-  store.unpin(segment)
+  store.finder.unpin(segment)
   return info
 }
 
@@ -34,7 +35,7 @@ export function wholeObjectDraft(version: ObjectVersion, info: HeadInfo | undefi
  */
 export function commitWholeObject(store: RecordStore, reservation: Reservation): void {
   const { version } = reservation.draft
-  const present = store.findHead(version.key, false)
+  const present = store.finder.findHead(version.key, false)
   if (present === undefined) {
     store.commit(reservation)
     return
@@ -45,7 +46,7 @@ export function commitWholeObject(store: RecordStore, reservation: Reservation):
     else if (!isVersionOf(present.view, present.offset, version)) store.discard(reservation)
     else commitUnderNewerHead(store, reservation, present)
   } finally {
-    store.unpin(present.segment)
+    store.finder.unpin(present.segment)
   }
 }
 

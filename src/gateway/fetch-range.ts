@@ -1,6 +1,6 @@
 import type { ByteSource } from '../base/byte-source.ts'
 import { headerValue } from '../base/header-list.ts'
-import { VersionGone, type FetchRange, type ObjectVersion } from '../cache/api.ts'
+import { VersionGone, type FetchAsk, type FetchRange, type ObjectVersion } from '../cache/api.ts'
 import { OriginFailure, type OriginResponse } from '../origin/origin.ts'
 import { contentLength } from '../s3/headers.ts'
 import { formatRange, parseContentRange } from '../s3/range.ts'
@@ -8,11 +8,16 @@ import type { ReadContext } from './context.ts'
 import { askForObject, discard } from './origin-call.ts'
 import { partOf } from './part-of.ts'
 
+/** What the gateway gives to the cache as an ask is the context of the request that asks. */
+export function fetcher(ask: FetchAsk): FetchRange {
+  return fetchRangeOf(ask as ReadContext)
+}
+
 /**
  * How the cache fetches the gaps of a version for this request: every ranged GET carries If-Match, and the answer must be
  * exactly those bytes of exactly that version, so that no body can mix two of them.
  */
-export function fetchRangeOf(context: ReadContext): FetchRange {
+function fetchRangeOf(context: ReadContext): FetchRange {
   return async (version, start, end, signal) => {
     const range = formatRange({ start, end })
     const response = await askForObject(context, 'GET', ['range', range, 'if-match', version.etag], signal)

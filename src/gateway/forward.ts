@@ -20,7 +20,7 @@ export interface Forwarding {
   /** Called with the head of the origin's answer, before anything of it goes on. */
   readonly answered?: (headers: HeaderList) => void
   /** Called before the client can know that the origin's answer is whole, and after a failure. May be called several times. */
-  readonly settled?: () => void
+  readonly settled?: () => Promise<void>
 }
 
 /**
@@ -47,7 +47,7 @@ export async function forward(context: RequestContext, forwarding: Forwarding): 
     throw error
   } finally {
     stopListening()
-    forwarding.settled?.()
+    await forwarding.settled?.()
   }
 }
 
@@ -95,7 +95,7 @@ function uploadOf(context: RequestContext, read: ClientPayload | undefined): { p
   return { payload: { ...client, body }, complete: () => sentBytes >= client.length }
 }
 
-async function relay(context: RequestContext, response: OriginResponse, settled: (() => void) | undefined): Promise<void> {
+async function relay(context: RequestContext, response: OriginResponse, settled: (() => Promise<void>) | undefined): Promise<void> {
   const { record } = context
   record.originRequestId = headerValue(response.headers, 'x-amz-request-id')
   const fields =
@@ -104,7 +104,7 @@ async function relay(context: RequestContext, response: OriginResponse, settled:
   const length = contentLength(response.headers)
   if (context.request.method === 'HEAD' || response.status === 204 || response.status === 304) {
     response.body.cancel(new Error('no body to come'))
-    settled?.()
+    await settled?.()
     answer(context, { status: response.status, fields, length })
     return
   }
@@ -116,10 +116,15 @@ async function relay(context: RequestContext, response: OriginResponse, settled:
  * `settled` runs before each chunk because each may be the last, and whoever has the whole answer to a write must be able to rely
  * on its effects, also where the origin commits late (CompleteMultipartUpload keeps its 200 open).
  */
-async function relayBody(context: RequestContext, body: ByteSource, head: ResponseHead, settled: (() => void) | undefined): Promise<void> {
+async function relayBody(
+  context: RequestContext,
+  body: ByteSource,
+  head: ResponseHead,
+  settled: (() => Promise<void>) | undefined,
+): Promise<void> {
   try {
     let chunk = await body.read()
-    settled?.()
+    await settled?.()
     const late = lateError(context.request.operation, head.status)
     const stream = answerStream(context, head)
     while (chunk !== undefined) {
@@ -128,7 +133,7 @@ async function relayBody(context: RequestContext, body: ByteSource, head: Respon
       const full = stream.write(chunk)
       if (full !== undefined) await full
       chunk = await body.read()
-      settled?.()
+      await settled?.()
     }
     await stream.end()
   } catch (error) {

@@ -8,8 +8,9 @@ export const flightName = {
 } as const
 
 /** Forgets an object: its head, its fills in progress and the questions in flight; nothing that began before becomes visible. */
-export function invalidateObject(gateway: Gateway, cacheKey: string): void {
-  gateway.cache.invalidate(cacheKey)
+export async function invalidateObject(gateway: Gateway, cacheKey: string): Promise<void> {
+  const forgotten = gateway.cache.invalidate(cacheKey)
   gateway.uncacheable.forget(cacheKey)
   for (const name of Object.values(flightName)) gateway.opening.detach(name(cacheKey))
+  await forgotten
 }

@@ -7,7 +7,6 @@ import { storableResponse, type Storability } from '../s3/cacheability.ts'
 import { contentLength, storedFields, withoutChecksums } from '../s3/headers.ts'
 import { formatRange, parseContentRange, parseRange, type ByteRange } from '../s3/range.ts'
 import type { ReadContext } from './context.ts'
-import { fetchRangeOf } from './fetch-range.ts'
 import { encodeMeta } from './object-meta.ts'
 import { isOfVersion } from './object-version.ts'
 import { askForObject, discard } from './origin-call.ts'
@@ -57,7 +56,7 @@ export async function openByGet(context: ReadContext): Promise<Opened> {
     end: extent.end,
     body: response.body,
     generation,
-    fetch: fetchRangeOf(context),
+    ask: context,
   })
   return { kind: 'version', info, stored: true, originStatus: response.status }
 }

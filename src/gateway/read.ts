@@ -33,7 +33,7 @@ export async function readObject(context: ReadContext): Promise<void> {
       confirmedEtag = next.confirmedEtag
     } catch (error) {
       if (!(error instanceof VersionGone) || context.exchange.started || attempt === READ_ATTEMPTS_MAX) throw asOriginFailure(error)
-      invalidateObject(context.gateway, context.cacheKey)
+      await invalidateObject(context.gateway, context.cacheKey)
       confirmedEtag = undefined
     }
   }

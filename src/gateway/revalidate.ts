@@ -23,7 +23,7 @@ async function confirm(context: ReadContext, known: HeadInfo): Promise<Opened> {
   const gone = opened.kind === 'answer' && saysGone(opened.status)
   const changed = opened.kind === 'version' && opened.info.etag !== known.etag
   // The new head has replaced the old one where it could be stored; where it could not, the old one must not stay.
-  if (gone || opened.kind === 'uncacheable' || (changed && !opened.stored)) invalidateObject(context.gateway, context.cacheKey)
+  if (gone || opened.kind === 'uncacheable' || (changed && !opened.stored)) await invalidateObject(context.gateway, context.cacheKey)
   return opened
 }
 

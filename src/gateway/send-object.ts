@@ -7,7 +7,6 @@ import { formatContentRange } from '../s3/range.ts'
 import { answer, answerStream } from './answer.ts'
 import type { ReadContext } from './context.ts'
 import { ageOf } from './decide.ts'
-import { fetchRangeOf } from './fetch-range.ts'
 import { decodeMeta, type ObjectMeta } from './object-meta.ts'
 import type { Opened } from './open.ts'
 import { replyFields } from './reply.ts'
@@ -90,7 +89,7 @@ function sendInline(
 async function sendFromReader(context: ReadContext, serving: Serving, selection: BodySelection, meta: ObjectMeta): Promise<void> {
   const { exchange, gateway } = context
   const reader = gateway.cache.openReader(serving.head, selection.start, selection.end, {
-    fetch: fetchRangeOf(context),
+    ask: context,
     generation: serving.generation,
     own: serving.leads,
   })

@@ -34,7 +34,7 @@ interface Touched {
 async function forwardForgetting(context: RequestContext, touched: readonly Touched[], payload?: ClientPayload): Promise<void> {
   const names = forgottenNames(context, touched)
   const forget = forgetter(context, names)
-  forget()
+  await forget()
   await forward(context, {
     outcome: 'write',
     reason: 'uncacheable-operation',
@@ -130,10 +130,10 @@ function forgottenNames(context: RequestContext, touched: readonly Touched[]): S
 }
 
 /** Forgets the names, or the whole bucket where the operation may change all of it. */
-function forgetter(context: RequestContext, names: ReadonlySet<string>): () => void {
+function forgetter(context: RequestContext, names: ReadonlySet<string>): () => Promise<void> {
   const { gateway, request } = context
-  if (operationInfo(request.operation).effect === 'bucket') return () => gateway.epochs.forget(bucketName(context))
-  return () => {
-    for (const name of names) invalidateObject(gateway, name)
+  if (operationInfo(request.operation).effect === 'bucket') return async () => gateway.epochs.forget(bucketName(context))
+  return async () => {
+    await Promise.all([...names].map(async (name) => invalidateObject(gateway, name)))
   }
 }

@@ -3,8 +3,10 @@ import type { TestContext } from 'node:test'
 import { ManualClock } from '../../src/base/clock.ts'
 import type { CachedHead } from '../../src/cache/api.ts'
 import { Cache } from '../../src/cache/cache.ts'
+import { createCacheShare } from '../../src/cache/share.ts'
 import type { ClientConfig, Consistency, RuleConfig } from '../../src/config/config.ts'
 import { createGateway } from '../../src/gateway/create-gateway.ts'
+import { fetcher } from '../../src/gateway/fetch-range.ts'
 import { renderEngineError } from '../../src/gateway/failure.ts'
 import { createHandler } from '../../src/gateway/handle.ts'
 import { HttpServer } from '../../src/http/server.ts'
@@ -40,7 +42,8 @@ export interface InProcessOptions {
 
 export async function startInProcess(options: InProcessOptions): Promise<InProcessProxy> {
   const clock = new ManualClock(Date.UTC(2026, 0, 1))
-  const cache = new CountingCache({ memoryBytes: options.memoryBytes })
+  const share = createCacheShare({ memoryBytes: options.memoryBytes })
+  const cache = new CountingCache({ share, worker: 0, post: () => assert.fail('one worker has nobody to post to'), fetcher })
   const records = new Records()
   const gateway = createGateway({
     cache,

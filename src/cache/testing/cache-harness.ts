@@ -1,14 +1,20 @@
 import assert from 'node:assert/strict'
-import type { HeadInfo, VersionReader } from '../api.ts'
+import type { FetchRange, HeadInfo, VersionReader } from '../api.ts'
 import { Cache, type CacheOptions } from '../cache.ts'
 import { alignRun } from '../run.ts'
+import { createCacheShare, type ShareOptions } from '../share.ts'
 import type { ScriptedOrigin } from './scripted-fetch.ts'
 
 const MiB = 1024 * 1024
 
-/** For tests: checks every checksum at every read. */
-export function newCache(options: Partial<CacheOptions> = {}): Cache {
-  return new Cache({ memoryBytes: 160 * MiB, verifyReads: 'always', ...options })
+/** For tests: a cache with one owner that checks every checksum at every read, and is asked by giving it a FetchRange. */
+export function newCache(options: Partial<CacheOptions & ShareOptions> = {}): Cache {
+  const share = createCacheShare({ memoryBytes: 160 * MiB, ...options })
+  return new Cache({ share, worker: 0, post: refusePost, fetcher: (ask) => ask as FetchRange, verifyReads: 'always', ...options })
+}
+
+function refusePost(): void {
+  assert.fail('one worker has nobody to post to')
 }
 
 /** For tests: what the gateway does with an absent object. */
@@ -17,7 +23,7 @@ export function openAbsent(cache: Cache, origin: ScriptedOrigin, info: HeadInfo)
   const run = alignRun(0, undefined)
   const end = Math.min(run.end, info.sizeBytes)
   const start = Math.min(run.start, end)
-  cache.adopt({ info, start, end, body: origin.body(info, start, end), generation, fetch: origin.fetch })
+  cache.adopt({ info, start, end, body: origin.body(info, start, end), generation, ask: origin.fetch })
   return generation
 }
 
@@ -42,7 +48,7 @@ export async function read(
   own = false,
 ): Promise<{ bytes: Buffer; sources: Set<string> }> {
   const generation = cache.generation(info.key)
-  const result = await readAll(cache.openReader(info, ...range, { fetch: origin.fetch, generation, own }))
+  const result = await readAll(cache.openReader(info, ...range, { ask: origin.fetch, generation, own }))
   const wanted = origin.content(info).subarray(...range)
   assert.ok(result.bytes.equals(wanted), `bytes ${range[0]}-${range[1]} of ${info.key}`)
   return result

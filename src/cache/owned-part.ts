@@ -1,0 +1,142 @@
+import type { AdoptedRun, CachedHead, FetchAsk, FetchRange, HeadInfo, ObjectVersion, ReadOptions, VersionReader } from './api.ts'
+import { BLOCK_BYTES } from './block.ts'
+import { ByteBudget } from './byte-budget.ts'
+import type { FillContext } from './fill-context.ts'
+import { FillRoom } from './fill-room.ts'
+import { FillRun } from './fill-run.ts'
+import type { Generations } from './generations.ts'
+import { isVersionOf, validatedAtOf } from './record.ts'
+import type { RecordFinder } from './record-finder.ts'
+import { RecordStore, type StoreCounters } from './record-store.ts'
+import { FETCH_RUN_BYTES } from './run.ts'
+import { RunTable } from './run-table.ts'
+import { S3Fifo } from './s3-fifo.ts'
+import type { CacheShare } from './share.ts'
+import { RangeReader } from './version-reader.ts'
+import { fitsOneRecord } from './whole-object.ts'
+
+const ABANDONED_BYTES_MAX = 64 * 1024 * 1024
+const OVERFLOW_BYTES_MAX = 16 * 1024 * 1024
+
+/** Limits of all owners together. */
+export interface FillLimits {
+  /** Longest origin request for missing blocks. */
+  readonly fetchRunBytes?: number
+  /** What may still arrive of runs that nobody reads any more, all together. */
+  readonly abandonedBytesMax?: number
+  /** Memory outside the arena for blocks that arrive while all of it is pinned. */
+  readonly overflowBytesMax?: number
+}
+
+export interface PartOptions extends FillLimits {
+  readonly share: CacheShare
+  readonly owner: number
+  readonly finder: RecordFinder
+  readonly generations: Generations
+  readonly fetcher: (ask: FetchAsk) => FetchRange
+}
+
+/** What an owner alone does for its objects: fill, store, forget. */
+export class OwnedPart {
+  readonly store: RecordStore
+  readonly #generations: Generations
+  readonly #runs: RunTable
+  readonly #room: FillRoom
+  readonly #context: FillContext
+  readonly #fetcher: (ask: FetchAsk) => FetchRange
+  #closed = false
+
+  constructor(options: PartOptions) {
+    const { share, finder, generations } = options
+    const { owners } = share.layout
+    this.store = new RecordStore(finder, options.owner, new S3Fifo(share.layout))
+    this.#generations = generations
+    this.#fetcher = options.fetcher
+    this.#runs = new RunTable(generations)
+    this.#room = new FillRoom(this.store, partOf(options.overflowBytesMax ?? OVERFLOW_BYTES_MAX, owners))
+    this.#context = {
+      store: this.store,
+      room: this.#room,
+      generations,
+      runs: this.#runs,
+      abandoned: new ByteBudget(partOf(options.abandonedBytesMax ?? ABANDONED_BYTES_MAX, owners)),
+      fetchRunBytes: Math.max(BLOCK_BYTES, options.fetchRunBytes ?? FETCH_RUN_BYTES),
+    }
+  }
+
+  /** The head of an object that is being filled as one record. */
+  pendingHead(key: string): CachedHead | undefined {
+    return this.#runs.pendingHead(key)
+  }
+
+  putHead(info: HeadInfo, generation: number): boolean {
+    return !this.#closed && generation === this.#generations.of(info.key) && this.store.putHead(info)
+  }
+
+  adopt(run: AdoptedRun): void {
+    const { info, start, end, body, generation, ask } = run
+    if (this.#closed || (start >= end && info.sizeBytes > 0)) {
+      body.cancel(new Error('nothing to store'))
+      this.putHead(info, generation)
+      return
+    }
+    if (!fitsOneRecord(info)) this.putHead(info, generation)
+    else if (generation === this.#generations.of(info.key)) this.#dropOlderVersion(info)
+    void new FillRun(this.#context, { version: info, start, end, generation, fetch: this.#fetcher(ask), adopted: { info, body } })
+  }
+
+  openReader(version: ObjectVersion, start: number, end: number, options: ReadOptions): VersionReader {
+    const { ask, generation, own } = options
+    return new RangeReader(this.#context, {
+      version: { key: version.key, etag: version.etag, sizeBytes: version.sizeBytes },
+      start,
+      end: Math.min(end, version.sizeBytes),
+      fetch: this.#closed ? refuseFetch : this.#fetcher(ask),
+      generation,
+      own: own === true,
+    })
+  }
+
+  /** Forgets an object whose generation was advanced. */
+  forget(key: string): void {
+    this.store.removeHead(key)
+    this.#runs.invalidated(key)
+  }
+
+  get counters(): StoreCounters {
+    return this.store.counters
+  }
+
+  /** Gauges of held things. */
+  held(): { readonly overflowBlocks: number; readonly flights: number; readonly fillsInProgress: number } {
+    return {
+      overflowBlocks: this.#room.overflowBlocks,
+      flights: this.#runs.blocksInFlight(),
+      fillsInProgress: this.#runs.runsInFlight(),
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    await Promise.all(this.#runs.abortAll(new Error('the cache was closed')))
+  }
+
+  /** A small object's new head stands in the index only when its body is there: until then no older one may be found. */
+  #dropOlderVersion(info: HeadInfo): void {
+    const { finder } = this.store
+    const found = finder.findHead(info.key, false)
+    if (found === undefined) return
+    const older = !isVersionOf(found.view, found.offset, info) && validatedAtOf(found.view, found.offset) <= info.validatedAtMs
+    finder.unpin(found.segment)
+    if (older) this.store.removeHead(info.key)
+  }
+}
+
+/** One owner's part of a limit, but never too little for a block. */
+function partOf(bytes: number, owners: number): number {
+  return owners === 1 ? bytes : Math.max(BLOCK_BYTES, Math.floor(bytes / owners))
+}
+
+const refuseFetch: FetchRange = async () => {
+  throw new Error('the cache was closed')
+}
