@@ -23,10 +23,16 @@ export interface HeadInfo extends ObjectVersion {
 
 /**
  * A head found in the cache. `body` is the whole object where it fits one block and is there. The record is pinned until
- * `release`, which must be called exactly once; `body` may be used until then.
+ * `release`, which must be called exactly once; nothing of it but `key`, `sizeBytes` and `validatedAtMs` may be used after that.
  */
 export interface CachedHead extends HeadInfo {
   readonly body: Uint8Array | undefined
+  /** One byte of `meta`. */
+  metaByte(at: number): number
+  /** Copies bytes [from, to) of `meta` to `target`, from `at` on: a hit makes no string of it. */
+  copyMeta(from: number, to: number, target: Buffer, at: number): void
+  /** A copy that outlives the pin. */
+  detached(): HeadInfo
   release(): void
 }
 

@@ -177,8 +177,8 @@ class World {
     const content = this.origin.content(head)
     if (head.body !== undefined) assert.ok(content.equals(head.body), `${key} ${head.etag}: body in its head`)
     const version = { key: head.key, etag: head.etag, sizeBytes: head.sizeBytes }
-    head.release()
     assert.equal(head.meta, headOf(key, head.etag, 0).meta)
+    head.release()
     const [start, end] = this.#range(version.sizeBytes)
     await this.#consume(version, this.cache.openReader(version, start, end, { ask: this.#fetch, generation }), [start, end])
   }

@@ -1,19 +1,18 @@
 // hot path
+import { assert } from '../base/assert.ts'
 import type { CachedHead, HeadInfo } from './api.ts'
-import { bodyOf, etagAndMetaOf, etagLength, sizeOf, validatedAtOf } from './record.ts'
+import { bodyOf, etagOf, metaOf, metaStart, sizeOf, validatedAtOf } from './record.ts'
 import type { FoundRecord, RecordFinder } from './record-finder.ts'
 
-/** A head out of the arena, its segment pinned. What was not read before `release` is copied out by it: strings outlive the pin. */
+/** A head out of the arena, its segment pinned. */
 export class PinnedHead implements CachedHead {
   readonly key: string
   readonly sizeBytes: number
   readonly validatedAtMs: number
   readonly body: Uint8Array | undefined
   readonly #finder: RecordFinder
-  #found: FoundRecord | undefined
-  /** ETag and meta, once they were asked for. */
-  #text: string | undefined
-  readonly #etagLength: number
+  readonly #found: FoundRecord
+  #pinned = true
 
   constructor(finder: RecordFinder, found: FoundRecord, key: string) {
     this.key = key
@@ -22,28 +21,42 @@ export class PinnedHead implements CachedHead {
     this.body = bodyOf(found.view, found.offset)
     this.#finder = finder
     this.#found = found
-    this.#etagLength = etagLength(found.view, found.offset)
   }
 
   get etag(): string {
-    return this.#read().slice(0, this.#etagLength)
+    const { view, offset } = this.#record()
+    return etagOf(view, offset)
   }
 
   get meta(): string {
-    return this.#read().slice(this.#etagLength)
+    const { view, offset } = this.#record()
+    return metaOf(view, offset)
+  }
+
+  metaByte(at: number): number {
+    const { view, offset } = this.#record()
+    return view.bytes[metaStart(view, offset) + at] ?? 0
+  }
+
+  copyMeta(from: number, to: number, target: Buffer, at: number): void {
+    const { view, offset } = this.#record()
+    const start = metaStart(view, offset)
+    view.bytes.copy(target, at, start + from, start + to)
+  }
+
+  detached(): HeadInfo {
+    return { key: this.key, etag: this.etag, sizeBytes: this.sizeBytes, meta: this.meta, validatedAtMs: this.validatedAtMs }
   }
 
   release(): void {
-    const found = this.#found
-    if (found === undefined) return
-    this.#read()
-    this.#found = undefined
-    this.#finder.unpin(found.segment)
+    const { segment } = this.#record()
+    this.#pinned = false
+    this.#finder.unpin(segment)
   }
 
-  #read(): string {
-    if (this.#text === undefined && this.#found !== undefined) this.#text = etagAndMetaOf(this.#found.view, this.#found.offset)
-    return this.#text ?? ''
+  #record(): FoundRecord {
+    assert(this.#pinned, 'a head is used while it is pinned, and released once')
+    return this.#found
   }
 }
 
@@ -62,6 +75,18 @@ export class PendingHead implements CachedHead {
     this.sizeBytes = info.sizeBytes
     this.meta = info.meta
     this.validatedAtMs = info.validatedAtMs
+  }
+
+  metaByte(at: number): number {
+    return this.meta.charCodeAt(at)
+  }
+
+  copyMeta(from: number, to: number, target: Buffer, at: number): void {
+    target.write(this.meta.slice(from, to), at, 'latin1')
+  }
+
+  detached(): HeadInfo {
+    return this
   }
 
   release(): void {

@@ -186,21 +186,18 @@ function textAt(bytes: Buffer, at: number, text: string): boolean {
 }
 
 export function etagOf(view: SegmentView, offset: number): string {
-  return etagAndMetaOf(view, offset).slice(0, etagLength(view, offset))
+  const end = metaStart(view, offset)
+  return view.bytes.toString('latin1', end - ((view.words[offset / 4 + NAME_LENGTHS] ?? 0) >>> 16), end)
 }
 
 export function metaOf(view: SegmentView, offset: number): string {
-  return etagAndMetaOf(view, offset).slice(etagLength(view, offset))
+  const start = metaStart(view, offset)
+  return view.bytes.toString('latin1', start, start + (view.words[offset / 4 + META_LENGTH] ?? 0))
 }
 
-/** ETag and meta in one string, for who needs both. */
-export function etagAndMetaOf(view: SegmentView, offset: number): string {
-  const start = offset + HEADER_BYTES + ((view.words[offset / 4 + NAME_LENGTHS] ?? 0) & 0xffff)
-  return view.bytes.toString('latin1', start, start + etagLength(view, offset) + (view.words[offset / 4 + META_LENGTH] ?? 0))
-}
-
-export function etagLength(view: SegmentView, offset: number): number {
-  return (view.words[offset / 4 + NAME_LENGTHS] ?? 0) >>> 16
+/** Where the meta begins in the segment. */
+export function metaStart(view: SegmentView, offset: number): number {
+  return offset + HEADER_BYTES + nameBytes(view, offset)
 }
 
 /** The body that is in the record; undefined for a head without one. */

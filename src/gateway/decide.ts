@@ -49,7 +49,7 @@ interface DecisionInput {
 function decideAlone(input: DecisionInput): Decision {
   const { known, mode, wish } = input
   if (known === undefined) return { kind: 'fetch', reason: 'absent' }
-  if (known.etag === input.confirmedEtag) return FRESH
+  if (input.confirmedEtag !== undefined && known.etag === input.confirmedEtag) return FRESH
   const ageMs = ageOf(known, input.nowMs)
   const staleIfError = mode.kind === 'ttl' && mode.staleIfErrorMs > 0 && ageMs <= mode.ttlMs + mode.staleIfErrorMs
   if (wish.noCache || (wish.maxAgeMs !== undefined && ageMs > wish.maxAgeMs)) {

@@ -10,6 +10,7 @@ import type { Reason } from '../signals/vocabulary.ts'
 import { authenticate } from './authenticate.ts'
 import { authorize } from './authorize.ts'
 import { cacheKeyOf, type RequestContext } from './context.ts'
+import type { Answerable } from './answer.ts'
 import { answerFailure } from './failure.ts'
 import { forward } from './forward.ts'
 import type { Gateway } from './gateway.ts'
@@ -21,27 +22,52 @@ import { forwardWrite } from './write.ts'
 
 /** The handler that the HTTP engine calls for every request. */
 export function createHandler(gateway: Gateway): ExchangeHandler {
-  return async (exchange) => handle(exchange, gateway)
+  return (exchange) => handle(exchange, gateway)
 }
 
-/** The life of one S3 request. Start reading here. */
-async function handle(exchange: Exchange, gateway: Gateway): Promise<void> {
+/** The life of one S3 request. Start reading here. Undefined: it is over, as it is for most hits when this returns. */
+function handle(exchange: Exchange, gateway: Gateway): Promise<void> | undefined {
   const record = openRecord(exchange, gateway)
+  let answering: Promise<void> | undefined
   try {
-    const request = parseS3Request(exchange.head, gateway.options.domains)
-    describeRequest(record, request)
-    const { caller, verified } = authenticate(request, gateway)
-    record.accessKeyId = verified?.accessKeyId
-    authorize(caller, request)
-    const origin = originOf(request, gateway)
-    record.origin = origin.name
-    await dispatch({ gateway, exchange, record, request, caller, verified, origin })
+    answering = begin(exchange, gateway, record)
   } catch (error) {
     answerFailure(error, { exchange, record, gateway })
+  }
+  if (answering === undefined && exchange.complete) {
+    settle(exchange, gateway, record)
+    return undefined
+  }
+  return handleSlowly({ exchange, gateway, record }, answering)
+}
+
+/** Authenticates and authorises before anything is looked up. */
+function begin(exchange: Exchange, gateway: Gateway, record: RequestRecord): Promise<void> | undefined {
+  const request = parseS3Request(exchange.head, gateway.options.domains)
+  describeRequest(record, request)
+  const { caller, verified } = authenticate(request, gateway)
+  record.accessKeyId = verified?.accessKeyId
+  authorize(caller, request)
+  const origin = originOf(request, gateway)
+  record.origin = origin.name
+  return dispatch({ gateway, exchange, record, request, caller, verified, origin })
+}
+
+/** Waits for the answer, and for the client to have it. */
+async function handleSlowly(to: Answerable, answering: Promise<void> | undefined): Promise<void> {
+  const { exchange, gateway, record } = to
+  try {
+    await answering
+  } catch (error) {
+    answerFailure(error, to)
   }
   await exchange.finished().catch(() => {
     if (record.outcome !== 'failed') record.outcome = 'client-gone'
   })
+  settle(exchange, gateway, record)
+}
+
+function settle(exchange: Exchange, gateway: Gateway, record: RequestRecord): void {
   record.bytesSent = exchange.bodyBytesSent
   gateway.settle(record)
 }
@@ -67,32 +93,36 @@ function originOf(request: S3Request, gateway: Gateway): Origin {
   return origin
 }
 
-async function dispatch(context: RequestContext): Promise<void> {
+function dispatch(context: RequestContext): Promise<void> | undefined {
   const { request, gateway } = context
   const { operation } = request
   if (operation === 'PostObject' || operation === 'CreateSession') {
     throw new Refusal('NotImplemented', { message: `${operation} is signed for the origin alone and cannot be signed again` })
   }
   if (operation === 'ListBuckets' && gateway.routes.all.length > 1) {
-    await listAllBuckets(context)
-    return
+    return listAllBuckets(context)
   }
   if (operationInfo(operation).effect !== 'none') {
-    await forwardWrite(context)
-    return
+    return forwardWrite(context)
   }
   const bypass = bypassReason(context)
   if (bypass !== undefined) {
-    await forward(context, { outcome: 'pass', reason: bypass })
-    return
+    return forward(context, { outcome: 'pass', reason: bypass })
   }
   const bucket = request.bucket ?? ''
   const key = request.key ?? ''
   const version = versionParameter(request.query)
   const cacheKey = cacheKeyOf(context, key, version?.value)
   const mode = gateway.routes.modeOf(bucket, key)
-  await readObject({
-    ...context,
+  const { exchange, record, caller, verified, origin } = context
+  return readObject({
+    gateway,
+    exchange,
+    record,
+    request,
+    caller,
+    verified,
+    origin,
     bucket,
     rawKey: request.rawKey ?? '',
     cacheKey,
@@ -106,6 +136,7 @@ async function dispatch(context: RequestContext): Promise<void> {
 function bypassReason(context: RequestContext): Reason | undefined {
   const { request, verified } = context
   if (request.operation !== 'GetObject' && request.operation !== 'HeadObject') return 'uncacheable-operation'
+  if (request.plain) return undefined
   const range = headerValue(request.headers, 'range')
   if (range !== undefined && parseRange(range) === 'unusual') return 'unusual-range'
   const cacheable = requestCacheability({ headers: request.headers, query: request.query, signed: verified !== undefined })

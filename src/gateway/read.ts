@@ -1,9 +1,9 @@
 import { headerValue } from '../base/header-list.ts'
-import { VersionGone, type CachedHead, type HeadInfo } from '../cache/api.ts'
+import { VersionGone, type CachedHead } from '../cache/api.ts'
 import { OriginFailure } from '../origin/origin.ts'
 import { Refusal } from '../s3/errors.ts'
 import type { ReadContext } from './context.ts'
-import { clientWish, decide, mustAskItself, type Decision } from './decide.ts'
+import { clientWish, decide, mustAskItself, type ClientWish, type Decision } from './decide.ts'
 import { flightName, invalidateObject } from './invalidate.ts'
 import { openByGet, openByHead, type Opened } from './open.ts'
 import { forward } from './forward.ts'
@@ -13,29 +13,46 @@ import { sendAnswer, sendSelected } from './send-object.ts'
 /** How often a read starts over because the version changed under it before its first byte was sent. */
 const READ_ATTEMPTS_MAX = 3
 
-/** GetObject and HeadObject: look up, decide, act. Starts over where the origin moved to another version meanwhile. */
-export async function readObject(context: ReadContext): Promise<void> {
+/**
+ * GetObject and HeadObject: look up, decide, act. Starts over where the origin moved to another version meanwhile. Nearly all hits are
+ * done when this returns, and are given no promise.
+ */
+export function readObject(context: ReadContext): Promise<void> | undefined {
   const wish = clientWish(context.request.headers)
-  if (wish.noStore) {
-    await forward(context, { outcome: 'pass', reason: 'uncacheable-request' })
-    return
-  }
-  const itself = mustAskItself(context.mode, wish)
-  let confirmedEtag: string | undefined
-  for (let attempt = 1; ; attempt++) {
-    const generation = context.gateway.cache.generation(context.cacheKey)
-    const head = context.gateway.cache.lookupHead(context.cacheKey)
-    const nowMs = context.gateway.clock.nowMs()
-    const decision = decide({ known: head, confirmedEtag, mode: context.mode, wish, nowMs })
+  if (wish.noStore) return forward(context, { outcome: 'pass', reason: 'uncacheable-request' })
+  const look = lookUp(context, wish, undefined)
+  const acted = act(context, look)
+  return acted === undefined ? undefined : readOn(context, { wish, acted })
+}
+
+/** The rest of a read that could not be served at once. */
+async function readOn(context: ReadContext, first: { readonly wish: ClientWish; readonly acted: Promise<Next> }): Promise<void> {
+  const { wish } = first
+  let acted: Promise<Next> | undefined = first.acted
+  for (let attempt = 1; acted !== undefined; attempt++) {
+    let confirmedEtag: string | undefined
     try {
-      const next = await act(context, decision, { head, generation, itself, confirmed: head !== undefined && head.etag === confirmedEtag })
+      const next: Next = await acted
       if (next === 'done') return
       confirmedEtag = next.confirmedEtag
     } catch (error) {
       if (!(error instanceof VersionGone) || context.exchange.started || attempt === READ_ATTEMPTS_MAX) throw asOriginFailure(error)
       await invalidateObject(context.gateway, context.cacheKey)
-      confirmedEtag = undefined
     }
+    acted = act(context, lookUp(context, wish, confirmedEtag))
+  }
+}
+
+function lookUp(context: ReadContext, wish: ClientWish, confirmedEtag: string | undefined): Look {
+  const { cache, clock } = context.gateway
+  const generation = cache.generation(context.cacheKey)
+  const head = cache.lookupHead(context.cacheKey)
+  return {
+    head,
+    generation,
+    itself: mustAskItself(context.mode, wish),
+    confirmed: confirmedEtag !== undefined && head?.etag === confirmedEtag,
+    decision: decide({ known: head, confirmedEtag, mode: context.mode, wish, nowMs: clock.nowMs() }),
   }
 }
 
@@ -48,8 +65,9 @@ function asOriginFailure(error: unknown): unknown {
 
 type Next = 'done' | { readonly confirmedEtag: string }
 
-/** What one look into the cache found. */
+/** What one look into the cache found, and what follows from it. */
 interface Look {
+  readonly decision: Decision
   readonly head: CachedHead | undefined
   readonly generation: number
   /** The origin must be asked for this request alone, if it is asked. */
@@ -58,13 +76,14 @@ interface Look {
   readonly confirmed: boolean
 }
 
-async function act(context: ReadContext, decision: Decision, look: Look): Promise<Next> {
+/** Undefined: done. */
+function act(context: ReadContext, look: Look): Promise<Next> | undefined {
   const { record } = context
-  const { head, generation } = look
+  const { head, generation, decision } = look
   switch (decision.kind) {
     case 'serve':
       if (head === undefined) throw new Refusal('InternalError')
-      return serve(context, head, { generation, reason: decision.reason, confirmed: look.confirmed })
+      return done(serve(context, head, { generation, reason: decision.reason, confirmed: look.confirmed }))
     case 'revalidate':
       if (head === undefined) throw new Refusal('InternalError')
       return serveRevalidated(context, head, decision, look)
@@ -79,29 +98,27 @@ async function act(context: ReadContext, decision: Decision, look: Look): Promis
   }
 }
 
-async function serve(
+function done(sending: Promise<void> | undefined): Promise<Next> | undefined {
+  return sending?.then(() => 'done')
+}
+
+function serve(
   context: ReadContext,
   head: CachedHead,
   how: { generation: number; reason: 'fresh' | 'stale-while-revalidate' | 'stale-if-error'; confirmed: boolean },
-): Promise<Next> {
+): Promise<void> | undefined {
   const { record } = context
   const stale = how.reason !== 'fresh'
   // A read that had to ask first, or to wait for the answer to another's question, keeps the reason why.
   if (!how.confirmed) record.reason = how.reason
   record.outcome = stale ? 'stale' : how.confirmed ? 'revalidated' : 'memory'
   if (how.reason === 'stale-while-revalidate') refreshInBackground(context, head)
-  await sendSelected(context, { head, generation: how.generation, leads: false, stored: true })
-  return 'done'
+  return sendSelected(context, { head, generation: how.generation, leads: false, stored: true })
 }
 
 /** The answer does not wait for it; a failure leaves the old head to the next request's decision. */
 function refreshInBackground(context: ReadContext, head: CachedHead): void {
-  revalidate(context, detached(head), false).answer.catch(() => undefined)
-}
-
-/** A head without its pin: plain values, safe to keep across a wait. */
-function detached(head: HeadInfo): HeadInfo {
-  return { key: head.key, etag: head.etag, sizeBytes: head.sizeBytes, meta: head.meta, validatedAtMs: head.validatedAtMs }
+  revalidate(context, head.detached(), false).answer.catch(() => undefined)
 }
 
 async function serveRevalidated(
@@ -113,7 +130,7 @@ async function serveRevalidated(
   const { record } = context
   const { generation, itself } = look
   record.reason = decision.reason
-  const known = detached(head)
+  const known = head.detached()
   head.release()
   const { answer, led } = revalidate(context, known, itself)
   const opened = await answer.catch((error: unknown) => {
@@ -123,7 +140,10 @@ async function serveRevalidated(
   const failed = opened instanceof OriginFailure || (opened.kind === 'answer' && opened.status >= 500)
   if (failed && decision.staleIfError) {
     const old = context.gateway.cache.lookupHead(context.cacheKey)
-    if (old !== undefined) return serve(context, old, { generation, reason: 'stale-if-error', confirmed: false })
+    if (old !== undefined) {
+      await serve(context, old, { generation, reason: 'stale-if-error', confirmed: false })
+      return 'done'
+    }
   }
   if (opened instanceof OriginFailure) throw opened
   if (opened.kind === 'version' && opened.stored) return { confirmedEtag: opened.info.etag }

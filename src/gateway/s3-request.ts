@@ -16,6 +16,30 @@ export interface S3Request {
   readonly key: string | undefined
   readonly rawKey: string | undefined
   readonly operation: Operation
+  /** Nothing in fields or query changes what a read answers: no range, condition, wish, override, version. */
+  readonly plain: boolean
+}
+
+/** Fields of a request that leave the answer to a GetObject or HeadObject alone, those that clients send with every request. */
+const PLAIN_FIELDS: ReadonlySet<string> = new Set([
+  'accept',
+  'accept-encoding',
+  'amz-sdk-invocation-id',
+  'amz-sdk-request',
+  'authorization',
+  'connection',
+  'host',
+  'user-agent',
+  'x-amz-content-sha256',
+  'x-amz-date',
+  'x-amz-security-token',
+  'x-amz-user-agent',
+])
+
+function isPlain(headers: HeaderList, rawQuery: string): boolean {
+  if (rawQuery !== '') return false
+  for (let i = 0; i < headers.length; i += 2) if (!PLAIN_FIELDS.has(headers[i] ?? '')) return false
+  return true
 }
 
 /** Reads a request head as S3 does. Throws a Refusal where it is no S3 request. */
@@ -41,5 +65,6 @@ export function parseS3Request(head: RequestHead, domains: readonly string[]): S
     key: address.key,
     rawKey: address.rawKey,
     operation,
+    plain: isPlain(head.headers, rawQuery),
   }
 }

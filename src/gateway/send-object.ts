@@ -1,13 +1,13 @@
 import { headerValue, renderHeaders, withoutHeaders, type HeaderList } from '../base/header-list.ts'
 import type { CachedHead, HeadInfo, Piece, VersionReader } from '../cache/api.ts'
-import { ClientGone } from '../http/exchange.ts'
+import { ClientGone, type Loan } from '../http/exchange.ts'
 import { ERROR_CONTENT_TYPE, errorXml, Refusal, S3_ERRORS, type S3ErrorCode } from '../s3/errors.ts'
 import { forwardedResponseFields, wantsChecksums } from '../s3/headers.ts'
 import { formatContentRange } from '../s3/range.ts'
 import { answer, answerStream } from './answer.ts'
 import type { ReadContext } from './context.ts'
 import { ageOf } from './decide.ts'
-import { decodeMeta, type ObjectMeta } from './object-meta.ts'
+import { CachedLines, decodeMeta, type ObjectMeta } from './object-meta.ts'
 import type { Opened } from './open.ts'
 import { replyFields } from './reply.ts'
 import { selectRepresentation, type Selection } from './select.ts'
@@ -25,23 +25,41 @@ export interface Serving {
   readonly originStatus?: number
 }
 
-/** Applies conditions and range to a version and sends what they select. */
-export async function sendSelected(context: ReadContext, serving: Serving): Promise<void> {
+/** Applies conditions and range to a version and sends what they select. Undefined: it is with the socket. */
+export function sendSelected(context: ReadContext, serving: Serving): Promise<void> | undefined {
   const { head } = serving
+  if (context.request.plain && 'release' in head && head.body !== undefined && head.body.length > 0) {
+    sendCached(context, head, head.body)
+    return undefined
+  }
   const meta = decodeMeta(head.meta)
   const selection = selectOrRelease(context, serving, meta)
   if (selection.kind !== 'body') {
     release(head)
     sendWithoutBody(context, selection, head, meta)
-    return
+    return undefined
   }
   const inline = context.request.method === 'HEAD' ? EMPTY : inlineBytes(head, selection)
   if (inline !== undefined) {
     sendInline(context, serving, { selection, meta, bytes: inline })
+    return undefined
+  }
+  const version = 'release' in head ? head.detached() : head
+  release(head)
+  return sendFromReader(context, { ...serving, head: version }, selection, meta)
+}
+
+/** The whole of a small object as it stands in the cache: the usual hit, in one write and without a string of its fields. */
+function sendCached(context: ReadContext, head: CachedHead, body: Uint8Array): void {
+  const { record } = context
+  if (context.request.method === 'HEAD') {
+    const fields = ageLine(context, head) + replyFields(record, {})
+    answer(context, { status: 200, stored: new CachedLines(head), fields, length: body.length }, undefined, head)
     return
   }
-  release(head)
-  await sendFromReader(context, serving, selection, meta)
+  record.bytesFromMemory += body.length
+  const fields = ageLine(context, head) + replyFields(record, {})
+  answer(context, { status: 200, stored: new CachedLines(head), fields, length: body.length }, body, head)
 }
 
 const EMPTY = new Uint8Array(0)
@@ -82,7 +100,7 @@ function sendInline(
   const fields = objectFields(context, serving, selection, what.meta)
   const answered = { status: statusOf(selection), fields, length: selection.end - selection.start }
   if (what.bytes.length > 0) countPiece(context, 'memory', what.bytes.length)
-  answer(context, answered, what.bytes.length > 0 ? what.bytes : undefined, () => release(head))
+  answer(context, answered, what.bytes.length > 0 ? what.bytes : undefined, 'release' in head ? head : undefined)
 }
 
 /** Streams a body through the cache's reader; the head goes out with the first piece, so that an early failure can still be answered. */
@@ -125,12 +143,11 @@ async function pump(
   context: ReadContext,
   reader: VersionReader,
   first: Piece,
-  stream: { write(bytes: Uint8Array, released?: () => void): Promise<void> | undefined },
+  stream: { write(bytes: Uint8Array, loan?: Loan): Promise<void> | undefined },
 ): Promise<void> {
   for (let piece: Piece | undefined = first; piece !== undefined; piece = reader.nextNow() ?? (await reader.next())) {
-    const current: Piece = piece
-    countPiece(context, current.source, current.bytes.length)
-    const full = stream.write(current.bytes, () => current.release())
+    countPiece(context, piece.source, piece.bytes.length)
+    const full = stream.write(piece.bytes, piece)
     if (full !== undefined) await full
   }
 }
@@ -168,9 +185,13 @@ function objectFields(context: ReadContext, serving: Serving, selection: BodySel
   if (context.overrides.length > 0) fields = withOverrides(fields, context.overrides)
   if (selection.partial) fields += `Content-Range: ${formatContentRange(selection, head.sizeBytes)}\r\n`
   else if (meta.checksumLines !== '' && wantsChecksums(context.request.headers, context.request.query)) fields += meta.checksumLines
-  const ageSeconds = Math.floor(ageOf(head, context.gateway.clock.nowMs()) / 1000)
-  if (serving.originStatus === undefined) return `${fields}Age: ${ageSeconds}\r\n${replyFields(context.record, {})}`
+  if (serving.originStatus === undefined) return fields + ageLine(context, head) + replyFields(context.record, {})
   return fields + replyFields(context.record, { originStatus: serving.originStatus, stored: serving.stored, collapsed: !serving.leads })
+}
+
+/** RFC 9111 section 5.1. */
+function ageLine(context: ReadContext, head: HeadInfo): string {
+  return `Age: ${Math.floor(ageOf(head, context.gateway.clock.nowMs()) / 1000)}\r\n`
 }
 
 /** Replaces lines by the `response-*` parameters of a signed request (S3 API reference, GetObject). */

@@ -7,11 +7,11 @@ import type { Engine } from './engine.ts'
 import type { Exchange } from './exchange.ts'
 import { type ExchangeHost, HttpExchange } from './http-exchange.ts'
 import { type BodyHost, IncomingBody, NO_BODY } from './incoming-body.ts'
-import { Outbox } from './outbox.ts'
+import { Outbox, type WriteDone } from './outbox.ts'
 import type { RequestParser } from './parser.ts'
 import { PipelineBytes } from './pipeline-bytes.ts'
 import { type RefusalReason } from './refusal.ts'
-import { renderHead } from './response-head.ts'
+import { renderHeadEnd, type HeadStarts } from './response-head.ts'
 
 /**
  * One client connection: reads request heads and bodies, runs one exchange at a time in the order of the requests, and ends well.
@@ -60,8 +60,8 @@ export class Connection implements ExchangeHost, BodyHost {
     engine.connections.add(this)
   }
 
-  get date(): string {
-    return this.#engine.date
+  get headStarts(): HeadStarts {
+    return this.#engine.headStarts
   }
 
   /** True between requests. */
@@ -313,8 +313,8 @@ export class Connection implements ExchangeHost, BodyHost {
   #sendRefusal(reason: RefusalReason): void {
     const answer = this.#engine.renderRefusal(reason)
     if (answer === undefined) return
-    const text = renderHead({ ...answer, length: answer.body.length }, this.date, { chunked: false, close: true, minorVersion: 1 })
-    this.outbox.sendCopy(text, answer.body)
+    const end = renderHeadEnd({ ...answer, length: answer.body.length }, { chunked: false, close: true, minorVersion: 1 })
+    this.outbox.respond({ start: this.headStarts.of(answer.status), stored: undefined, end }, answer.body, undefined, NOBODY)
   }
 
   #linger(reason = 'connection is closing'): void {
@@ -371,5 +371,8 @@ export class Connection implements ExchangeHost, BodyHost {
     this.#socket.resume()
   }
 }
+
+/** Nobody waits for the answer to what was no request. */
+const NOBODY: WriteDone = { written: () => undefined }
 
 const CONTINUE = Buffer.from('HTTP/1.1 100 Continue\r\n\r\n', 'latin1')

@@ -144,17 +144,19 @@ for (const way of ['stream', 'respond'] as const) {
     const server = await startServer(
       t,
       async (exchange) => {
-        const release = (): void => {
-          held -= 1
+        const loan = {
+          release: (): void => {
+            held -= 1
+          },
         }
         if (way === 'respond') {
           held += 1
-          exchange.respond({ status: 200, fields: '', length: 64 * MIB }, new Uint8Array(64 * MIB), release)
+          exchange.respond({ status: 200, fields: '', length: 64 * MIB }, new Uint8Array(64 * MIB), loan)
         } else {
           const stream = exchange.stream({ status: 200, fields: '', length: 64 * MIB })
           for (let i = 0; i < 64 && !exchange.gone; i += 1) {
             held += 1
-            await stream.write(new Uint8Array(MIB), release)?.catch(() => undefined)
+            await stream.write(new Uint8Array(MIB), loan)?.catch(() => undefined)
           }
         }
         await exchange.finished().catch((error: unknown) => lost.resolve(error))

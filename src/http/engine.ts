@@ -5,7 +5,7 @@ import { FieldNames } from './field-name.ts'
 import type { HttpLimits } from './limits.ts'
 import { RequestParser } from './parser.ts'
 import { REFUSALS, type RefusalReason } from './refusal.ts'
-import { dateLine } from './response-head.ts'
+import { dateLine, HeadStarts } from './response-head.ts'
 import { SocketInput } from './socket-input.ts'
 import { WriteScratch } from './write-scratch.ts'
 
@@ -35,8 +35,8 @@ export class Engine {
   readonly input = new SocketInput()
   /** Monotonic time of the last sweep: good enough for every timeout, and free to read. */
   nowMs: number
-  /** The Date field line; as old as the last sweep. */
-  date: string
+  /** How responses begin; their Date is as old as the last sweep. */
+  readonly headStarts = new HeadStarts()
   draining = false
   requestsInFlight = 0
   requestsTotal = 0
@@ -52,7 +52,7 @@ export class Engine {
     this.nowMs = parts.clock.monotonicMs()
     const wallMs = parts.clock.nowMs()
     this.#dateSecond = Math.floor(wallMs / 1000)
-    this.date = dateLine(wallMs)
+    this.headStarts.date = dateLine(wallMs)
   }
 
   /** Moves the coarse time on and lets every connection look at its deadlines. */
@@ -63,7 +63,7 @@ export class Engine {
     const second = Math.floor(wallMs / 1000)
     if (second !== this.#dateSecond) {
       this.#dateSecond = second
-      this.date = dateLine(wallMs)
+      this.headStarts.date = dateLine(wallMs)
     }
     for (const connection of this.connections) connection.sweep(this.nowMs)
   }

@@ -26,6 +26,8 @@ export interface ResponseHead {
   readonly status: number
   /** Field lines as they go on the wire, CRLF after each; no framing fields, no Date. */
   readonly fields: string
+  /** Field lines that stand rendered elsewhere, in the same form as `fields`; they go before them. */
+  readonly stored?: StoredLines | undefined
   /**
    * Content-Length. `undefined`: unknown, so chunked for HTTP/1.1 and until close for 1.0.
    * To HEAD and with 304 it is what the entity would have, and is left out where undefined.
@@ -33,16 +35,28 @@ export interface ResponseHead {
   readonly length: number | undefined
 }
 
+/** Field lines as latin1 bytes in memory, copied into the response without becoming a string. */
+export interface StoredLines {
+  readonly linesLength: number
+  /** Copies all of them to `target`, from `at` on. */
+  copyLines(target: Buffer, at: number): void
+}
+
 /** A response whose body is written piece by piece. */
 export interface ResponseStream {
   /**
    * Hands bytes to the socket. `undefined`: go on writing; a promise: wait for it first (the socket is full). The promise
-   * rejects with ClientGone where the connection is lost. The bytes must stay as they are until `released` is called, which
+   * rejects with ClientGone where the connection is lost. The bytes must stay as they are until `loan.release` is called, which
    * happens exactly once: when the kernel has them, or when the socket is gone.
    */
-  write(bytes: Uint8Array, released?: () => void): Promise<void> | undefined
+  write(bytes: Uint8Array, loan?: Loan): Promise<void> | undefined
   /** Completes the response; resolves when the kernel has every byte. Fewer bytes than announced cuts the socket and rejects. */
   end(): Promise<void>
+}
+
+/** Bytes that were lent, such as a pinned part of the cache; they must not change until they are given back. */
+export interface Loan {
+  release(): void
 }
 
 /** One request and its one response on a connection. */
@@ -54,12 +68,14 @@ export interface Exchange {
   readonly bodyBytesSent: number
   /** True once a response head has been written. */
   readonly started: boolean
+  /** True once the response is complete and the kernel has it. */
+  readonly complete: boolean
   /** True once the client is gone or the connection was cut. */
   readonly gone: boolean
   /** Calls `listener` once if the client goes before the response ended. Returns the remover. */
   onGone(listener: () => void): () => void
-  /** A whole response in one write; `released` as in ResponseStream. */
-  respond(head: ResponseHead, body?: Uint8Array, released?: () => void): void
+  /** A whole response in one write; `loan` as in ResponseStream. */
+  respond(head: ResponseHead, body?: Uint8Array, loan?: Loan): void
   /** Begins a response whose body follows. */
   stream(head: ResponseHead): ResponseStream
   /** Resolves when the response is complete and the kernel has it; rejects with ClientGone where it was lost or cut. */

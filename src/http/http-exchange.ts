@@ -1,19 +1,23 @@
 // hot path
 import { assert } from '../base/assert.ts'
-import { ClientGone, type Exchange, type RequestBody, type RequestHead, type ResponseHead, type ResponseStream } from './exchange.ts'
-import type { Outbox, WriteDone } from './outbox.ts'
-import { isBodyless, renderHead } from './response-head.ts'
+import {
+  ClientGone,
+  type Exchange,
+  type Loan,
+  type RequestBody,
+  type RequestHead,
+  type ResponseHead,
+  type ResponseStream,
+} from './exchange.ts'
+import type { HeadParts, Outbox, WriteDone } from './outbox.ts'
+import { isBodyless, renderHeadEnd, type HeadStarts } from './response-head.ts'
 import { BodyStream, GoneStream } from './response-stream.ts'
-
-/** Bodies up to this are copied next to their head, so that both leave in one write. */
-const COPIED_BODY_BYTES = 16 * 1024
 
 /** What an exchange asks of its connection. */
 export interface ExchangeHost {
   readonly outbox: Outbox
   readonly peer: Exchange['peer']
-  /** The Date field line of this second. */
-  readonly date: string
+  readonly headStarts: HeadStarts
   readonly writeBufferBytes: number
   /** True where the connection cannot serve another request after this response. */
   mustClose(): boolean
@@ -34,8 +38,8 @@ export class HttpExchange implements Exchange, WriteDone {
   gone = false
   /** The connection ends after this response. */
   closes = false
+  complete = false
   readonly #host: ExchangeHost
-  #complete = false
   #responded = false
   #untilClose = false
   #failure: ClientGone | undefined = undefined
@@ -54,7 +58,7 @@ export class HttpExchange implements Exchange, WriteDone {
   }
 
   onGone(listener: () => void): () => void {
-    if (this.#complete) return () => undefined
+    if (this.complete) return () => undefined
     if (this.gone) {
       queueMicrotask(() => this.#call(listener))
       return () => undefined
@@ -67,28 +71,25 @@ export class HttpExchange implements Exchange, WriteDone {
     }
   }
 
-  respond(head: ResponseHead, body?: Uint8Array, released?: () => void): void {
+  respond(head: ResponseHead, body?: Uint8Array, loan?: Loan): void {
     if (this.gone || this.#responded) {
-      released?.()
+      loan?.release()
       assert(this.gone, 'an exchange has one response')
       return
     }
+    const { outbox } = this.#host
     if (isBodyless(this.head.method, head.status)) {
-      this.#send(this.#begin(head, false), undefined, released)
+      outbox.respond(this.#begin(head, false), undefined, loan, this)
       return
     }
     const length = body?.length ?? 0
     if (head.length !== undefined && head.length !== length) {
-      released?.()
+      loan?.release()
       throw new Error(`Cannot respond with a body of ${length} bytes: the head announces ${head.length}`)
     }
-    const text = this.#begin(head.length === undefined ? { ...head, length } : head, false)
+    const parts = this.#begin(head.length === undefined ? { ...head, length } : head, false)
     this.bodyBytesSent = length
-    if (body !== undefined && length > COPIED_BODY_BYTES) {
-      this.#host.outbox.sendTogether(text, body, { released, done: this })
-      return
-    }
-    this.#send(text, body, released)
+    outbox.respond(parts, body, loan, this)
   }
 
   stream(head: ResponseHead): ResponseStream {
@@ -96,14 +97,13 @@ export class HttpExchange implements Exchange, WriteDone {
     const bodyless = isBodyless(this.head.method, head.status)
     const chunked = !bodyless && head.length === undefined && this.head.minorVersion === 1
     this.#untilClose = !bodyless && head.length === undefined && !chunked
-    const text = this.#begin(head, chunked)
-    this.#host.outbox.hold(text)
+    this.#host.outbox.hold(this.#begin(head, chunked))
     this.#stream = new BodyStream(this, this.#host, { length: bodyless ? 0 : head.length, chunked, bodyless })
     return this.#stream
   }
 
   finished(): Promise<void> {
-    if (this.#complete) return Promise.resolve()
+    if (this.complete) return Promise.resolve()
     if (this.#failure !== undefined) return Promise.reject(this.#failure)
     if (this.#finished === undefined) {
       this.#finished = Promise.withResolvers()
@@ -114,12 +114,12 @@ export class HttpExchange implements Exchange, WriteDone {
   }
 
   cut(reason: string): void {
-    if (!this.#complete && !this.gone) this.#host.cut(reason, this.#untilClose && this.started)
+    if (!this.complete && !this.gone) this.#host.cut(reason, this.#untilClose && this.started)
   }
 
   /** The connection is lost; called by it at most once, never after the response is complete. */
   lost(reason: string): void {
-    if (this.gone || this.#complete) return
+    if (this.gone || this.complete) return
     this.gone = true
     const failure = new ClientGone(reason)
     this.#failure = failure
@@ -141,8 +141,8 @@ export class HttpExchange implements Exchange, WriteDone {
 
   /** The kernel has every byte of the response. */
   written(): void {
-    if (this.gone || this.#complete) return
-    this.#complete = true
+    if (this.gone || this.complete) return
+    this.complete = true
     this.#listeners = undefined
     this.#finished?.resolve()
     this.#stream?.completed()
@@ -154,22 +154,17 @@ export class HttpExchange implements Exchange, WriteDone {
     this.#stream?.progressed()
   }
 
-  /** The body is copied, so it is given back at once. */
-  #send(text: string, body: Uint8Array | undefined, released: (() => void) | undefined): void {
-    const { outbox } = this.#host
-    const taken = outbox.sendCopy(text, body)
-    released?.()
-    if (taken) this.written()
-    else outbox.whenEmpty(this)
-  }
-
-  #begin(head: ResponseHead, chunked: boolean): string {
+  #begin(head: ResponseHead, chunked: boolean): HeadParts {
     assert(!this.#responded, 'an exchange has one response')
     assert(head.status >= 200 && head.status <= 599, 'a response has a final status')
     this.#responded = true
     this.started = true
     const { minorVersion } = this.head
     this.closes = this.#untilClose || this.#host.mustClose()
-    return renderHead(head, this.#host.date, { chunked, close: this.closes, minorVersion })
+    return {
+      start: this.#host.headStarts.of(head.status),
+      stored: head.stored,
+      end: renderHeadEnd(head, { chunked, close: this.closes, minorVersion }),
+    }
   }
 }

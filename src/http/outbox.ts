@@ -1,5 +1,6 @@
 // hot path
 import type { Socket } from 'node:net'
+import type { Loan, StoredLines } from './exchange.ts'
 import type { WriteScratch } from './write-scratch.ts'
 
 /** Called when a write, and so everything before it, has been taken by the kernel. */
@@ -7,15 +8,29 @@ export interface WriteDone {
   written(): void
 }
 
+/** A response head in the parts that it is put together from. */
+export interface HeadParts {
+  readonly start: Buffer
+  readonly stored: StoredLines | undefined
+  /** Latin1. */
+  readonly end: string
+}
+
 /** A write that somebody waits for. */
 interface Pending {
-  readonly released: (() => void) | undefined
+  readonly loan: Loan | undefined
   readonly done: WriteDone | undefined
 }
 
+/** Bodies of our own memory up to this are copied next to their head: one buffer costs less than two. */
+const COPIED_BYTES = 16 * 1024
+
+/** Copying out of memory that threads share goes word by word, so only the smallest bodies are worth it. */
+const COPIED_LOAN_BYTES = 1024
+
 /**
  * Everything that a connection writes. It knows when bytes have been handed to the kernel, so that their owner gets them back exactly
- * once, and takes the short way where the kernel takes a small response at once: no callback, no buffer of its own.
+ * once, and takes the short way where the kernel takes a response at once: no callback, no buffer of its own.
  */
 export class Outbox {
   readonly #socket: Socket
@@ -35,7 +50,7 @@ export class Outbox {
       // After an error the callbacks come in any order; all that is pending is released when the socket is closed.
       if (error !== undefined && error !== null) return
       const pending = this.#pending.shift()
-      pending?.released?.()
+      pending?.loan?.release()
       pending?.done?.written()
       options.onProgress()
     }
@@ -46,32 +61,31 @@ export class Outbox {
     return this.#socket.writableLength
   }
 
-  /** Writes head and body from one piece of memory; they are copied. True where the kernel has all of it already. */
-  sendCopy(text: string, body: Uint8Array | undefined): boolean {
-    const size = text.length + (body?.length ?? 0)
-    const bytes = this.#useScratch ? this.#scratch.take(size) : Buffer.allocUnsafe(size)
-    bytes.write(text, 0, 'latin1')
-    if (body !== undefined) bytes.set(body, text.length)
+  /**
+   * Writes a whole response, head and body together. A loan is given back when the kernel has it; `done` learns when the kernel has
+   * everything, which nearly always is before this returns.
+   */
+  respond(head: HeadParts, body: Uint8Array | undefined, loan: Loan | undefined, done: WriteDone): void {
+    const bodyBytes = body?.length ?? 0
+    const copies = body !== undefined && bodyBytes <= (loan === undefined ? COPIED_BYTES : COPIED_LOAN_BYTES)
+    const bytes = this.#headBytes(head, copies ? bodyBytes : 0)
+    if (copies || body === undefined) {
+      if (copies) bytes.set(body, bytes.length - bodyBytes)
+      loan?.release()
+      this.#socket.write(bytes)
+      this.#finishResponse(undefined, done)
+      return
+    }
+    this.#socket.cork()
     this.#socket.write(bytes)
-    if (this.#socket.writableLength === 0 && this.#socket.errored === null) return true
-    if (this.#useScratch) this.#scratch.abandon()
-    return false
-  }
-
-  /** Writes head and body so that they leave together; the body is not copied. */
-  sendTogether(text: string, body: Uint8Array, pending: Pending): void {
-    this.hold(text)
-    this.write(body, pending)
+    this.#socket.write(body)
+    this.#socket.uncork()
+    this.#finishResponse(loan, done)
   }
 
   /** Keeps a head back until the first bytes of its body come, at most until this turn of the event loop ends. */
-  hold(text: string): void {
-    if (!this.#corked) {
-      this.#corked = true
-      this.#socket.cork()
-      process.nextTick(uncork, this)
-    }
-    this.#socket.write(Buffer.from(text, 'latin1'))
+  hold(head: HeadParts): void {
+    this.#hold(Buffer.from(this.#headBytes(head, 0)))
   }
 
   write(bytes: Uint8Array, pending: Pending): void {
@@ -82,18 +96,18 @@ export class Outbox {
 
   /** Writes a chunk with its framing, as one. */
   writeFramed(before: string, bytes: Uint8Array, pending: Pending): void {
-    this.hold(before)
+    this.#hold(Buffer.from(before, 'latin1'))
     this.write(bytes, pending)
   }
 
   /** Calls `done` when everything written so far is with the kernel; at once where it is. */
   whenEmpty(done: WriteDone): void {
-    if (this.#socket.writableLength === 0 && this.#socket.errored === null) {
+    if (this.#isEmpty()) {
       done.written()
       return
     }
     // An empty write passes through the queue like any other, and its callback comes in order.
-    this.write(NOTHING, { released: undefined, done })
+    this.write(NOTHING, { loan: undefined, done })
   }
 
   uncork(): void {
@@ -106,7 +120,42 @@ export class Outbox {
   releaseAll(): void {
     const pending = this.#pending
     this.#pending = []
-    for (const one of pending) one.released?.()
+    for (const one of pending) one.loan?.release()
+  }
+
+  /** The head's bytes with room for `extraBytes` behind them; overwritten by the next response unless `#finishResponse` finds it unsent. */
+  #headBytes(head: HeadParts, extraBytes: number): Buffer {
+    const { start, stored, end } = head
+    const storedBytes = stored?.linesLength ?? 0
+    const size = start.length + storedBytes + end.length + extraBytes
+    const bytes = this.#useScratch ? this.#scratch.take(size) : Buffer.allocUnsafe(size)
+    bytes.set(start, 0)
+    stored?.copyLines(bytes, start.length)
+    bytes.write(end, start.length + storedBytes, 'latin1')
+    return bytes
+  }
+
+  #finishResponse(loan: Loan | undefined, done: WriteDone): void {
+    if (this.#isEmpty()) {
+      loan?.release()
+      done.written()
+      return
+    }
+    if (this.#useScratch) this.#scratch.abandon()
+    this.write(NOTHING, { loan, done })
+  }
+
+  #hold(bytes: Buffer): void {
+    if (!this.#corked) {
+      this.#corked = true
+      this.#socket.cork()
+      process.nextTick(uncork, this)
+    }
+    this.#socket.write(bytes)
+  }
+
+  #isEmpty(): boolean {
+    return this.#socket.writableLength === 0 && this.#socket.errored === null
   }
 }
 

@@ -1,5 +1,5 @@
 // hot path
-import { ClientGone, type ResponseStream } from './exchange.ts'
+import { ClientGone, type Loan, type ResponseStream } from './exchange.ts'
 import type { ExchangeHost, HttpExchange } from './http-exchange.ts'
 
 /** The body of a response while it is written. */
@@ -27,25 +27,25 @@ export class BodyStream implements ResponseStream {
     this.#bodyless = body.bodyless
   }
 
-  write(bytes: Uint8Array, released?: () => void): Promise<void> | undefined {
+  write(bytes: Uint8Array, loan?: Loan): Promise<void> | undefined {
     if (this.#failure !== undefined || this.#ended !== undefined) {
-      released?.()
+      loan?.release()
       return rejection(this.#failure ?? new Error('Cannot write to a response: it has ended'))
     }
     if (this.#bodyless || bytes.length === 0) {
-      released?.()
+      loan?.release()
       return undefined
     }
     const exchange = this.#exchange
     if (this.#length !== undefined && exchange.bodyBytesSent + bytes.length > this.#length) {
-      released?.()
+      loan?.release()
       exchange.cut(`response body is longer than the ${this.#length} bytes that were announced`)
       return rejection(this.#failure ?? new ClientGone('cut'))
     }
     const first = exchange.bodyBytesSent === 0
     exchange.bodyBytesSent += bytes.length
     const { outbox } = this.#host
-    const pending = { released, done: undefined }
+    const pending = { loan, done: undefined }
     if (this.#chunked) outbox.writeFramed(`${first ? '' : '\r\n'}${bytes.length.toString(16)}\r\n`, bytes, pending)
     else outbox.write(bytes, pending)
     return outbox.unsentBytes > this.#host.writeBufferBytes ? this.#whenWritable() : undefined
@@ -62,8 +62,7 @@ export class BodyStream implements ResponseStream {
     this.#ended = deferred()
     const { promise } = this.#ended
     const { outbox } = this.#host
-    if (this.#chunked)
-      outbox.write(exchange.bodyBytesSent === 0 ? LAST_CHUNK : LAST_CHUNK_AFTER_DATA, { released: undefined, done: exchange })
+    if (this.#chunked) outbox.write(exchange.bodyBytesSent === 0 ? LAST_CHUNK : LAST_CHUNK_AFTER_DATA, { loan: undefined, done: exchange })
     else {
       outbox.uncork()
       outbox.whenEmpty(exchange)
@@ -101,8 +100,8 @@ export class GoneStream implements ResponseStream {
     this.#failure = failure
   }
 
-  write(_bytes: Uint8Array, released?: () => void): Promise<void> {
-    released?.()
+  write(_bytes: Uint8Array, loan?: Loan): Promise<void> {
+    loan?.release()
     return rejection(this.#failure)
   }
 

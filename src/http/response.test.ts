@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { test } from 'node:test'
-import { ClientGone, type Exchange, type ResponseStream } from './exchange.ts'
+import { ClientGone, type Exchange, type Loan, type ResponseStream } from './exchange.ts'
 import { startServer } from './testing/test-server.ts'
 
 const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
@@ -26,13 +26,15 @@ class Releases {
   made = 0
   called = 0
 
-  next(): () => void {
+  next(): Loan {
     this.made += 1
     let done = false
-    return () => {
-      assert.equal(done, false, 'released twice')
-      done = true
-      this.called += 1
+    return {
+      release: () => {
+        assert.equal(done, false, 'released twice')
+        done = true
+        this.called += 1
+      },
     }
   }
 }

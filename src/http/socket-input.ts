@@ -12,6 +12,7 @@ const READ_BYTES = 64 * 1024
  */
 export class SocketInput {
   readonly #shared = Buffer.allocUnsafeSlow(READ_BYTES)
+  #view = this.#shared.subarray(0, 0)
 
   /**
    * Calls `take` with the bytes as they come. True: the bytes are overwritten by the next read of any socket, so `take` has to copy what it
@@ -21,6 +22,12 @@ export class SocketInput {
     if (this.#listenShared(socket, take)) return true
     socket.on('data', take)
     return false
+  }
+
+  /** The bytes of the last read. Requests of one client are often equally long: the same view serves again. */
+  #read(count: number): Buffer {
+    if (this.#view.length !== count) this.#view = this.#shared.subarray(0, count)
+    return this.#view
   }
 
   #listenShared(socket: Socket, take: (bytes: Buffer) => void): boolean {
@@ -34,7 +41,7 @@ export class SocketInput {
     const shared = this.#shared
     Object.assign(socket, {
       [buffer]: shared,
-      [callback]: (count: number): void => take(shared.subarray(0, count)),
+      [callback]: (count: number): void => take(this.#read(count)),
     })
     const begin = handle.useUserBuffer as (buffer: Buffer) => void
     begin.call(handle, shared)

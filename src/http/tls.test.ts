@@ -64,14 +64,14 @@ test('TLS speaks http/1.1 by ALPN and serves small and large bodies of shared me
     assert.equal(exchange.peer.address, '127.0.0.1')
     held.add(1)
     if (exchange.head.target === '/small') {
-      exchange.respond({ status: 200, fields: '', length: 4096 }, large.subarray(0, 4096), () => held.delete(1))
+      exchange.respond({ status: 200, fields: '', length: 4096 }, large.subarray(0, 4096), { release: () => held.delete(1) })
     } else if (exchange.head.target === '/large') {
-      exchange.respond({ status: 200, fields: '', length: large.length }, large, () => held.delete(1))
+      exchange.respond({ status: 200, fields: '', length: large.length }, large, { release: () => held.delete(1) })
     } else {
       const stream = exchange.stream({ status: 200, fields: '', length: 3 * large.length })
       for (let i = 0; i < 3; i += 1) {
         held.add(i)
-        await stream.write(large, () => held.delete(i))
+        await stream.write(large, { release: () => held.delete(i) })
       }
       await stream.end()
     }
