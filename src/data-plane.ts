@@ -63,6 +63,7 @@ export function createDataPlane(config: Config, parts: DataPlaneParts): DataPlan
     mode: config.mode,
     clients: config.clients,
     anonymous: config.anonymous,
+    passThrough: config.identity === 'pass-through',
     domains: config.domains,
     clockSkewMs: config.limits.clockSkewMs,
     settle: parts.settle,

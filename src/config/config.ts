@@ -8,6 +8,8 @@ export interface Config {
   readonly workers: number
   readonly mode: Consistency
   readonly anonymous: boolean
+  /** `pass-through`: clients' signatures are the origin's to check; hotbucket holds no key. */
+  readonly identity: 'verified' | 'pass-through'
   /** Base domains for virtual-host style addressing: `bucket.<domain>`. */
   readonly domains: readonly string[]
   readonly region: string

@@ -20,6 +20,7 @@ function toFileForm(config: Config): Readonly<Record<string, unknown>> {
     workers: config.workers,
     mode: formatMode(config.mode),
     anonymous: config.anonymous,
+    identity: config.identity,
     domains: config.domains.length === 0 ? undefined : config.domains,
     region: config.region,
     tls: config.tls,

@@ -142,4 +142,8 @@ Who may ask hotbucket:
    that this key is for. The key must be known at the start: static keys of the origin, or \`AWS_ACCESS_KEY_ID\` and
    \`AWS_SECRET_ACCESS_KEY\` (and \`AWS_SESSION_TOKEN\`) without \`AWS_PROFILE\`. Origins with different keys must then serve
    different buckets. Where no key can be known, hotbucket does not start.
+
+With \`identity: pass-through\` none of this applies: requests go to the origin as the clients sent and signed them, Host included, and
+the origin checks every one, reads of cached objects too. hotbucket then holds no key. The origin has to accept the Host that clients use:
+Ceph and MinIO take any that was signed, AWS only its own names.
 `

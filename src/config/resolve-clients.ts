@@ -1,5 +1,6 @@
 import type { ClientConfig, GrantAction, OriginConfig } from './config.ts'
 import { bucketPatternsMeet } from './option-text.ts'
+import { checkPassThrough } from './pass-through.ts'
 import type { ResolveScope } from './resolve-origins.ts'
 import type { RawConfig } from './schema.ts'
 
@@ -9,6 +10,10 @@ const WHAT_TO_DO = 'list `clients` with their keys, or pass --anonymous to let e
 
 /** Who may ask: the keys that the file lists; with none and no `anonymous`, the keys that hotbucket itself uses upstream. */
 export function resolveClients(raw: RawConfig, origins: readonly OriginConfig[], scope: ResolveScope): ClientConfig[] {
+  if (raw.identity === 'pass-through') {
+    checkPassThrough(raw, origins, scope)
+    return []
+  }
   if (raw.clients.length === 0) return raw.anonymous ? [] : sameKeyClients(origins, scope)
   reportRepeatedKeys(raw, scope)
   return raw.clients.map((client) => ({

@@ -156,3 +156,23 @@ test('client keys are unique', () => {
     /clients\.1\.accessKeyId: a key id that no other client has/,
   )
 })
+
+test('pass-through needs no keys, and refuses what it cannot keep as it was signed', () => {
+  const passing = { identity: 'pass-through', origin: 'https://s3.example' }
+  const fine = resolve(passing)
+  assert.deepEqual([fine.problems, fine.clients], [[], []])
+  const [origin] = fine.origins
+  assert.equal(origin?.kind === 's3' ? origin.credentials.kind : '', 'unsigned')
+  const client = { accessKeyId: 'a', secretAccessKey: 'b', grants: [{ bucket: '*' }] }
+  const wrong = { ...passing, anonymous: true, clients: [client], origin: undefined }
+  const origins = [
+    { name: 'files', directory: '.' },
+    { name: 'below', url: 'https://s3.example/prefix', buckets: ['x'] },
+  ]
+  assert.deepEqual(resolve({ ...wrong, origins }).problems, [
+    'clients: none with `identity: pass-through`: the origin knows its own clients',
+    'anonymous: false with `identity: pass-through`: the origin decides on unsigned requests',
+    'identity: origins that check signatures: origin "files" is a directory',
+    'identity: origins without a path: the URL of origin "below" has one, and clients sign the path',
+  ])
+})

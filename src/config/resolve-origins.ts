@@ -129,6 +129,7 @@ function resolveCredentials(item: RawOrigin, { place, raw, scope }: OriginScope)
   if (secretAccessKey !== undefined) scope.report([...place, 'accessKeyId'], undefined, 'the key id of `secretAccessKey`')
   if (sessionToken !== undefined) scope.report([...place, 'sessionToken'], undefined, '`accessKeyId` and `secretAccessKey` with it')
   if (credentials !== undefined) return { kind: credentials }
+  if (raw.identity === 'pass-through') return { kind: 'unsigned' }
   if (!raw.anonymous || CHAIN_VARIABLES.some((name) => (scope.env[name] ?? '') !== '')) return { kind: 'default-chain' }
   scope.note(`Origin "${item.name}": requests go up unsigned, because clients are anonymous and no AWS_* variable gives credentials`)
   return { kind: 'unsigned' }

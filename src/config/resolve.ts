@@ -21,7 +21,9 @@ export interface ResolveOptions extends ResolveScope {
 /** Checks what single options cannot know and fills in what follows from several. */
 export function resolveConfig(raw: RawConfig, options: ResolveOptions): Config {
   const intact = (...keys: string[]) => keys.every((key) => !options.broken.has(key))
-  const origins = intact('origins', 'origin', 'originRegion', 'originStyle', 'anonymous') ? resolveOrigins(raw, options) : undefined
+  const origins = intact('origins', 'origin', 'originRegion', 'originStyle', 'anonymous', 'identity')
+    ? resolveOrigins(raw, options)
+    : undefined
   const clients = origins !== undefined && intact('clients') ? resolveClients(raw, origins, options) : []
   if (intact('listen', 'admin', 'adminToken')) checkListeners(raw, options)
   checkMemory(raw.memory, options)
@@ -34,6 +36,7 @@ export function resolveConfig(raw: RawConfig, options: ResolveOptions): Config {
     workers: raw.workers,
     mode: raw.mode,
     anonymous: raw.anonymous,
+    identity: raw.identity,
     domains: [...new Set(raw.domains)],
     region: defaultRegion(raw, options.env),
     tls: intact('tls') ? resolveTls(raw.tls, options) : undefined,

@@ -214,6 +214,11 @@ export const configSchema = z.strictObject({
     flagSets: true,
     doc: 'Clients need no signature, and everybody who can connect may do everything.',
   }),
+  identity: option(word('verified', 'pass-through'), {
+    fallback: 'verified',
+    flag: 'identity',
+    doc: 'Who checks who asks: hotbucket, which then signs for the origin itself (`verified`), or the origin, for every request, as the client signed it (`pass-through`). See "Credentials".',
+  }),
   domains: list(domain, { fallback: [], flag: 'domain', doc: 'Base domains for virtual-host addressing: `BUCKET.DOMAIN`.' }),
   region: maybe(regionName, {
     doc: 'The region for origins that name none. Default: `AWS_REGION`, then `AWS_DEFAULT_REGION`, then us-east-1.',

@@ -43,7 +43,12 @@ export function cacheKeyOf(context: RequestContext, key: string, versionId?: str
   return `${bucket}\0${context.gateway.epochs.of(bucket)}${version}\0${key}`
 }
 
-/** The name of the request's bucket among all origins. */
+/**
+ * The name of the request's bucket among all origins. Where requests go up as they came, the origin reads the address, perhaps in another
+ * way than we do: then the Host is part of the name.
+ */
 export function bucketName(context: RequestContext): string {
-  return `${context.origin.name}\0${context.request.bucket ?? ''}`
+  const { origin, request, gateway } = context
+  const host = gateway.options.passThrough ? `\0${request.host.toLowerCase()}` : ''
+  return `${origin.name}\0${request.bucket ?? ''}${host}`
 }

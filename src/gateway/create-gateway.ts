@@ -22,6 +22,7 @@ export interface GatewayParts {
   readonly mode: Consistency
   readonly clients: readonly ClientConfig[]
   readonly anonymous: boolean
+  readonly passThrough?: boolean
   readonly domains: readonly string[]
   readonly clockSkewMs: number
   readonly settle: (record: RequestRecord) => void
@@ -40,6 +41,11 @@ export function createGateway(parts: GatewayParts): Gateway {
     clock: parts.clock,
     askTimes: new AskTimes(parts.clock),
     settle: parts.settle,
-    options: { anonymous: parts.anonymous, domains: parts.domains, clockSkewMs: parts.clockSkewMs },
+    options: {
+      anonymous: parts.anonymous,
+      passThrough: parts.passThrough ?? false,
+      domains: parts.domains,
+      clockSkewMs: parts.clockSkewMs,
+    },
   }
 }

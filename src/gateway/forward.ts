@@ -6,6 +6,7 @@ import { contentLength, forwardedRequestFields, forwardedResponseFields } from '
 import { stripAuthQuery } from '../s3/query.ts'
 import type { Outcome, Reason } from '../signals/vocabulary.ts'
 import { answer, answerStream } from './answer.ts'
+import { asSent, isPassThrough } from './as-sent.ts'
 import type { RequestContext } from './context.ts'
 import { lateError } from './late-error.ts'
 import { clientPayload, type ClientPayload } from './payload.ts'
@@ -59,7 +60,7 @@ async function ask(context: RequestContext, sent: ClientPayload, signal: AbortSi
     method: request.method,
     bucket: request.bucket,
     rawKey: request.rawKey,
-    ...signedAfresh(context),
+    ...(isPassThrough(context) ? asSent(request) : signedAfresh(context)),
     payload: sent.payload,
     body: sent.body,
     bodyLength: sent.length,
@@ -81,18 +82,32 @@ function uploadOf(context: RequestContext, read: ClientPayload | undefined): { p
   const { record } = context
   const client = read ?? clientPayload(context)
   let sentBytes = 0
+  let ended = false
   const body: ByteSource = {
     length: client.body.length,
     read: async () => {
       const chunk = await client.body.read()
-      if (chunk === undefined) return undefined
+      if (chunk === undefined) {
+        ended = true
+        return undefined
+      }
       sentBytes += chunk.length
       if (read === undefined) record.bytesReceived += chunk.length
       return chunk
     },
     cancel: (reason) => client.body.cancel(reason),
   }
-  return { payload: { ...client, body }, complete: () => sentBytes >= client.length }
+  return { payload: { ...client, body }, complete: () => ended || (client.length !== undefined && sentBytes >= client.length) }
+}
+
+/** Gives an answer of the origin to the client as it is. */
+export async function relayAnswer(context: RequestContext, response: OriginResponse): Promise<void> {
+  const stopListening = context.exchange.onGone(() => response.body.cancel(new ClientGone('client left')))
+  try {
+    await relay(context, response, undefined)
+  } finally {
+    stopListening()
+  }
 }
 
 async function relay(context: RequestContext, response: OriginResponse, settled: (() => Promise<void>) | undefined): Promise<void> {

@@ -28,6 +28,8 @@ export interface Gateway {
   readonly options: {
     /** Requests without a signature are served. */
     readonly anonymous: boolean
+    /** Signatures are the origin's to check: requests go up as they came. */
+    readonly passThrough: boolean
     readonly domains: readonly string[]
     readonly clockSkewMs: number
   }

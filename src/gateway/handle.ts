@@ -16,6 +16,7 @@ import { forward } from './forward.ts'
 import type { Gateway } from './gateway.ts'
 import { listAllBuckets } from './list-buckets.ts'
 import { versionParameter } from './object-version.ts'
+import { readThrough } from './pass-through.ts'
 import { readObject } from './read.ts'
 import { parseS3Request, type S3Request } from './s3-request.ts'
 import { forwardWrite } from './write.ts'
@@ -45,7 +46,7 @@ function handle(exchange: Exchange, gateway: Gateway): Promise<void> | undefined
 function begin(exchange: Exchange, gateway: Gateway, record: RequestRecord): Promise<void> | undefined {
   const request = parseS3Request(exchange.head, gateway.options.domains)
   describeRequest(record, request)
-  const { caller, verified } = authenticate(request, gateway)
+  const { caller, verified } = gateway.options.passThrough ? UNKNOWN_CALLER : authenticate(request, gateway)
   record.accessKeyId = verified?.accessKeyId
   authorize(caller, request)
   const origin = originOf(request, gateway)
@@ -72,6 +73,9 @@ function settle(exchange: Exchange, gateway: Gateway, record: RequestRecord): vo
   gateway.settle(record)
 }
 
+/** Whose signature only the origin can check: nothing is served to them before it did. */
+const UNKNOWN_CALLER = { caller: { kind: 'anonymous' }, verified: undefined } as const
+
 function openRecord(exchange: Exchange, gateway: Gateway): RequestRecord {
   const record = new RequestRecord(gateway.requestIds.next(), gateway.clock.nowMs(), gateway.clock.monotonicMs())
   record.clientAddress = exchange.peer.address
@@ -96,10 +100,11 @@ function originOf(request: S3Request, gateway: Gateway): Origin {
 function dispatch(context: RequestContext): Promise<void> | undefined {
   const { request, gateway } = context
   const { operation } = request
-  if (operation === 'PostObject' || operation === 'CreateSession') {
+  const { passThrough } = gateway.options
+  if (!passThrough && (operation === 'PostObject' || operation === 'CreateSession')) {
     throw new Refusal('NotImplemented', { message: `${operation} is signed for the origin alone and cannot be signed again` })
   }
-  if (operation === 'ListBuckets' && gateway.routes.all.length > 1) {
+  if (operation === 'ListBuckets' && gateway.routes.all.length > 1 && !passThrough) {
     return listAllBuckets(context)
   }
   if (operationInfo(operation).effect !== 'none') {
@@ -115,7 +120,8 @@ function dispatch(context: RequestContext): Promise<void> | undefined {
   const cacheKey = cacheKeyOf(context, key, version?.value)
   const mode = gateway.routes.modeOf(bucket, key)
   const { exchange, record, caller, verified, origin } = context
-  return readObject({
+  const read = passThrough ? readThrough : readObject
+  return read({
     gateway,
     exchange,
     record,
@@ -139,6 +145,10 @@ function bypassReason(context: RequestContext): Reason | undefined {
   if (request.plain) return undefined
   const range = headerValue(request.headers, 'range')
   if (range !== undefined && parseRange(range) === 'unusual') return 'unusual-range'
-  const cacheable = requestCacheability({ headers: request.headers, query: request.query, signed: verified !== undefined })
+  const cacheable = requestCacheability({
+    headers: request.headers,
+    query: request.query,
+    signed: verified !== undefined || context.gateway.options.passThrough,
+  })
   return cacheable === 'cacheable' ? undefined : 'uncacheable-request'
 }

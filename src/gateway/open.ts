@@ -42,23 +42,32 @@ export async function openByGet(context: ReadContext): Promise<Opened> {
     return openByHead(context)
   }
   if (response.status !== 200 && response.status !== 206) return otherAnswer(response, 'GET')
-  const extent = extentOf(response)
-  const verdict = storableObject(context, response)
-  if (extent === undefined || !verdict.storable) {
+  const understood = understandAnswer(context, response, askedAtMs)
+  if (understood === undefined) {
     response.body.cancel(new Error('not storable'))
     return { kind: 'uncacheable' }
   }
-  const whole = extent.start === 0 && extent.end === verdict.sizeBytes
-  const info = headInfo(context, whole ? response.headers : withoutChecksums(response.headers), verdict, askedAtMs)
+  const { info } = understood
   gateway.cache.adopt({
-    info,
-    start: extent.start,
-    end: extent.end,
+    ...understood,
     body: response.body,
     generation,
     ask: context,
   })
   return { kind: 'version', info, stored: true, originStatus: response.status }
+}
+
+/** Which bytes of which version a 200 or 206 carries; undefined where that cannot be told for certain, or must not be kept. */
+export function understandAnswer(
+  context: ReadContext,
+  response: OriginResponse,
+  askedAtMs: number,
+): (ByteRange & { readonly info: HeadInfo }) | undefined {
+  const extent = extentOf(response)
+  const verdict = storableObject(context, response)
+  if (extent === undefined || !verdict.storable) return undefined
+  const whole = extent.start === 0 && extent.end === verdict.sizeBytes
+  return { ...extent, info: headInfo(context, whole ? response.headers : withoutChecksums(response.headers), verdict, askedAtMs) }
 }
 
 /** Opens an object by HEAD: where no body is wanted, or a condition may make it unnecessary. */

@@ -1,6 +1,7 @@
 import type { ByteSource } from '../base/byte-source.ts'
 import type { HeaderList } from '../base/header-list.ts'
-import { BODILESS, type OriginResponse } from '../origin/origin.ts'
+import { BODILESS, type OriginRequest, type OriginResponse } from '../origin/origin.ts'
+import { asSent, asSentWith, isPassThrough } from './as-sent.ts'
 import type { ReadContext } from './context.ts'
 
 /** Asks the origin for an object on the cache's behalf: no client conditions, checksums wanted, counted in the record. */
@@ -17,14 +18,26 @@ export async function askForObject(
     method,
     bucket: context.bucket,
     rawKey: context.rawKey,
-    rawQuery: context.version?.raw ?? '',
-    headers: ['accept-encoding', 'identity', 'x-amz-checksum-mode', 'ENABLED', ...extra],
+    ...(isPassThrough(context) ? inClientsName(context, extra) : ours(context, extra)),
     ...BODILESS,
     signal,
   })
   const waitedMs = gateway.clock.monotonicMs() - askedAtMs
   if (record.originTtfbMs === undefined || waitedMs > record.originTtfbMs) record.originTtfbMs = waitedMs
   return response
+}
+
+type Question = Pick<OriginRequest, 'rawQuery' | 'headers' | 'asSent'>
+
+function ours(context: ReadContext, extra: HeaderList): Question {
+  return {
+    rawQuery: context.version?.raw ?? '',
+    headers: ['accept-encoding', 'identity', 'x-amz-checksum-mode', 'ENABLED', ...extra],
+  }
+}
+
+function inClientsName(context: ReadContext, extra: HeaderList): Question {
+  return { ...asSent(context.request), headers: asSentWith(context.request, extra) }
 }
 
 const DISCARD_BYTES_MAX = 64 * 1024

@@ -4,6 +4,7 @@ import { BODILESS, OriginFailure } from '../origin/origin.ts'
 import { Refusal } from '../s3/errors.ts'
 import { operationInfo, type Operation } from '../s3/operation.ts'
 import { MAX_DELETE_XML_BYTES, parseDeleteObjects } from '../s3/request-xml.ts'
+import { isPassThrough } from './as-sent.ts'
 import { authorizeDeletion, copySource, renameSource } from './authorize.ts'
 import { bucketName, cacheKeyOf, type RequestContext } from './context.ts'
 import { forward } from './forward.ts'
@@ -90,6 +91,8 @@ const CHANGES_CURRENT_VERSION: ReadonlySet<Operation> = new Set<Operation>([
 async function changedVersion(context: RequestContext): Promise<string | undefined> {
   const { request, record, origin } = context
   const { operation } = request
+  // Nothing can be asked in the client's name but what it signed; every later read asks the origin anyway.
+  if (isPassThrough(context)) return undefined
   if (operationInfo(operation).effect !== 'metadata' && !CHANGES_CURRENT_VERSION.has(operation)) return undefined
   record.originRequests += 1
   try {

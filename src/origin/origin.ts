@@ -27,6 +27,11 @@ export interface OriginRequest {
    * presigned URLs only, and origins differ in which of them they read.
    */
   readonly presigned?: boolean
+  /**
+   * The request goes up in the client's name: to this path, with this Host, with `headers` as they are, signature included; nothing is
+   * signed here and the body is sent as it is. Absent: the origin's own credentials sign it.
+   */
+  readonly asSent?: { readonly host: string; readonly rawPath: string }
   /** End-to-end fields to send. Content-Length is not among them. */
   readonly headers: HeaderList
   readonly payload: Payload

@@ -1,4 +1,5 @@
 import type { LookupFunction } from 'node:net'
+import { withoutHeaders } from '../base/header-list.ts'
 import type { Clock } from '../base/clock.ts'
 import type { OriginConfig } from '../config/config.ts'
 import { encodeAwsChunkedUnsigned } from '../s3/sigv4/chunked-encoder.ts'
@@ -31,6 +32,15 @@ export interface S3OriginParts {
   readonly clock: Clock
   /** Resolves host names; the system's resolver where absent. */
   readonly lookup?: LookupFunction | undefined
+}
+
+/** What is sent, but for the length of the body. */
+interface SentRequest {
+  readonly target: S3Target
+  readonly rawQuery: string
+  readonly headers: readonly string[]
+  readonly body: RequestBytes | undefined
+  readonly length: number | undefined
 }
 
 /** Requests that may wait for a connection, per connection; beyond that the origin is overloaded and waiting would not help. */
@@ -77,30 +87,41 @@ export class S3Origin implements Origin {
   async #dispatch(given: OriginRequest): Promise<UpstreamCall> {
     const task = `${given.method} from origin "${this.name}"`
     try {
-      const credentials = await this.#credentials.get()
-      const request = credentials !== undefined && canBePresigned(given) ? given : withQueryAsFields(given)
-      const target = this.#targets.of(request.bucket, request.rawKey)
-      const pool = this.#pools.of(target.base)
-      const unsent = upstreamHeaders(request, target.host)
-      const { body, length } = this.#body(request)
-      const signed = this.#signed(request, credentials, { target, headers: unsent })
-      const headers = [...unsent, ...signed.headers]
-      if (body !== undefined && length !== undefined) headers.push('content-length', String(length))
+      const sent = given.asSent === undefined ? await this.#signedRequest(given) : this.#untouched(given, given.asSent)
       const { waiting } = this.#queue
       if (waiting >= this.#config.connections * WAITING_PER_CONNECTION_MAX) {
         throw new OriginFailure('unreachable', `Cannot ${task}: ${waiting} requests already wait for a connection`)
       }
-      const path = signed.rawQuery === '' ? target.rawPath : `${target.rawPath}?${signed.rawQuery}`
-      const { method, signal } = request
+      const path = sent.rawQuery === '' ? sent.target.rawPath : `${sent.target.rawPath}?${sent.rawQuery}`
+      const { method, signal } = given
+      const { body, length } = sent
+      const headers = body === undefined || length === undefined ? sent.headers : [...sent.headers, 'content-length', String(length)]
       const queueTimeoutMs = this.#config.connectTimeoutMs + this.#config.headTimeoutMs
-      const upstream: UpstreamRequest = { method, path, headers, body, signal, queueTimeoutMs, queue: this.#queue, task }
-      return new UpstreamCall(pool, upstream)
+      const { servername } = sent.target
+      const upstream: UpstreamRequest = { method, path, headers, body, servername, signal, queueTimeoutMs, queue: this.#queue, task }
+      return new UpstreamCall(this.#pools.of(sent.target.base), upstream)
     } catch (cause) {
       given.body.cancel(cause instanceof Error ? cause : new Error(String(cause)))
       if (cause instanceof OriginFailure) throw cause
       const reason = cause instanceof Error ? cause.message : String(cause)
       throw new OriginFailure('protocol', `Cannot ${task}: ${reason}`, { cause })
     }
+  }
+
+  async #signedRequest(given: OriginRequest): Promise<SentRequest> {
+    const credentials = await this.#credentials.get()
+    const request = credentials !== undefined && canBePresigned(given) ? given : withQueryAsFields(given)
+    const target = this.#targets.of(request.bucket, request.rawKey)
+    const unsigned = upstreamHeaders(request, target.host)
+    const { rawQuery, headers } = this.#signed(request, credentials, { target, headers: unsigned })
+    return { target, rawQuery, headers: [...unsigned, ...headers], ...this.#body(request) }
+  }
+
+  /** In the client's name: the Host is the client's, the connection and its certificate are the origin's. */
+  #untouched(request: OriginRequest, { host, rawPath }: NonNullable<OriginRequest['asSent']>): SentRequest {
+    const target = { ...this.#targets.of(undefined, undefined), rawPath }
+    const headers = ['host', host, ...withoutHeaders(request.headers, (name) => name === 'host')]
+    return { target, rawQuery: request.rawQuery, headers, ...this.#body(request) }
   }
 
   #body(request: OriginRequest): { readonly body: RequestBytes | undefined; readonly length: number | undefined } {

@@ -97,6 +97,15 @@ export function forwardedRequestFields(headers: HeaderList): string[] {
   return kept
 }
 
+/**
+ * The fields of a client's request that go to an origin with its own signature: all that are end to end, as they came, Host among them.
+ * No client signs `expect`, which the engine has answered.
+ */
+export function untouchedRequestFields(headers: HeaderList): string[] {
+  const named = namedByConnection(headers)
+  return withoutHeaders(headers, (name) => CONNECTION_FIELDS.has(name) || named.has(name) || name === 'expect')
+}
+
 /** The fields of an origin's answer that go to the client with it. Date is left out: the engine writes it. */
 export function forwardedResponseFields(headers: HeaderList): string[] {
   const named = namedByConnection(headers)

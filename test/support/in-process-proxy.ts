@@ -37,6 +37,7 @@ export interface InProcessOptions {
   readonly clients?: readonly ClientConfig[]
   readonly rules?: readonly RuleConfig[]
   readonly anonymous?: boolean
+  readonly passThrough?: boolean
   readonly domains?: readonly string[]
 }
 
@@ -53,6 +54,7 @@ export async function startInProcess(options: InProcessOptions): Promise<InProce
     mode: options.mode,
     clients: options.clients ?? [],
     anonymous: options.anonymous ?? true,
+    passThrough: options.passThrough ?? false,
     domains: options.domains ?? [],
     clockSkewMs: 900_000,
     settle: (record) => records.add(record),

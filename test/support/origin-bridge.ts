@@ -9,7 +9,7 @@ import { forwardedRequestFields } from '../../src/s3/headers.ts'
 import { decodeAwsChunked, parseDecodedLength, parseTrailerNames } from '../../src/s3/sigv4/chunked.ts'
 import { parsePayload } from '../../src/s3/sigv4/payload.ts'
 import { SigningKeys } from '../../src/s3/sigv4/signing-keys.ts'
-import { verifyRequest } from '../../src/s3/sigv4/verify.ts'
+import { verifyRequest, type Verified } from '../../src/s3/sigv4/verify.ts'
 
 /** The only key that the bridge knows. */
 export const BRIDGE_CREDENTIALS = { accessKeyId: 'BRIDGEKEY', secretAccessKey: 'bridge-secret' } as const
@@ -82,7 +82,15 @@ export class OriginBridge {
     )
     if (verified === 'anonymous') throw new Refusal('AccessDenied')
     const { bucket, rawKey } = parseAddress({ rawPath, host: headerValue(headers, 'host') ?? '', domains: [] })
-    return { method, bucket, rawKey, rawQuery, headers: forwardedRequestFields(headers), signal: undefined, ...bodyOf(incoming, headers) }
+    return {
+      method,
+      bucket,
+      rawKey,
+      rawQuery,
+      headers: forwardedRequestFields(headers),
+      signal: undefined,
+      ...bodyOf(incoming, headers, verified),
+    }
   }
 }
 
@@ -96,14 +104,23 @@ function drained(outgoing: ServerResponse): Promise<void> {
   })
 }
 
-function bodyOf(incoming: IncomingMessage, headers: readonly string[]): Pick<OriginRequest, 'payload' | 'body' | 'bodyLength'> {
+function bodyOf(
+  incoming: IncomingMessage,
+  headers: readonly string[],
+  verified: Verified,
+): Pick<OriginRequest, 'payload' | 'body' | 'bodyLength'> {
   const declared = parsePayload(headerValue(headers, 'x-amz-content-sha256'))
   const lengthField = headerValue(headers, 'content-length')
   const bodyLength = lengthField === undefined ? undefined : Number(lengthField)
   if (declared.kind === 'chunked') {
     const trailerNames = parseTrailerNames(headerValue(headers, 'x-amz-trailer'))
     const decodedLength = parseDecodedLength(headerValue(headers, 'x-amz-decoded-content-length'))
-    const body = decodeAwsChunked(sourceOfStream(incoming, bodyLength), { mode: declared.mode, decodedLength, trailerNames })
+    const body = decodeAwsChunked(sourceOfStream(incoming, bodyLength), {
+      mode: declared.mode,
+      decodedLength,
+      trailerNames,
+      verifier: { ...verified, seedSignature: verified.signature },
+    })
     return { payload: { kind: 'trailer', names: trailerNames, fields: () => body.trailers() }, body, bodyLength: decodedLength }
   }
   const present = bodyLength !== undefined || headerValue(headers, 'transfer-encoding') !== undefined

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { percentEncode } from '../../s3/percent.ts'
 
 /** Where an S3 service is and how buckets are named there. */
@@ -11,6 +12,8 @@ export interface S3Endpoint {
 export interface S3Target {
   /** `https://host:port`: what to connect to. */
   readonly base: string
+  /** The name that the server's certificate must hold; undefined for an address. */
+  readonly servername: string | undefined
   /** The Host field: no port where it is the scheme's own. */
   readonly host: string
   /** Raw path: prefix, bucket and key as they go on the wire and into the signature. */
@@ -38,6 +41,8 @@ export class S3Targets {
     const bucketPath = bucket === undefined || inHost ? '' : `/${percentEncode(bucket)}`
     const keyPath = rawKey === undefined ? '' : `/${rawKey}`
     const rawPath = `${this.#prefix}${bucketPath}${keyPath}`
-    return { base: `${this.#protocol}//${host}`, host, rawPath: rawPath === '' ? '/' : rawPath }
+    const hostname = host.replace(/:\d+$/, '')
+    const servername = isIP(hostname.replace(/^\[|\]$/g, '')) === 0 ? hostname : undefined
+    return { base: `${this.#protocol}//${host}`, servername, host, rawPath: rawPath === '' ? '/' : rawPath }
   }
 }

@@ -15,6 +15,8 @@ export interface UpstreamRequest {
   /** Host and, for a body of known length, Content-Length are among them. */
   readonly headers: HeaderList
   readonly body: RequestBytes | undefined
+  /** The name that the server's certificate must hold; undefined for an address. */
+  readonly servername: string | undefined
   readonly signal: AbortSignal | undefined
   /** How long to wait for a connection of the pool. */
   readonly queueTimeoutMs: number
@@ -51,6 +53,8 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
         headers: [...request.headers],
         // undici takes any async iterable; its types only know streams.
         body: (request.body as unknown as Readable | undefined) ?? null,
+        // undici takes it from Host otherwise, which may be the client's own name for the service; its types do not know it here.
+        ...(request.servername === undefined ? {} : { servername: request.servername }),
         // undici closes the connection after every HEAD unless told not to.
         ...(request.method === 'HEAD' ? { reset: false } : {}),
       },
