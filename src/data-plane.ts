@@ -2,8 +2,8 @@ import type { Clock } from './base/clock.ts'
 import { Cache } from './cache/cache.ts'
 import { createCacheShare } from './cache/share.ts'
 import type { Config, HostPort, LinkConfig, OriginConfig } from './config/config.ts'
+import type { BucketEpochs } from './gateway/bucket-epochs.ts'
 import { createGateway } from './gateway/create-gateway.ts'
-import { fetcher } from './gateway/fetch-range.ts'
 import { renderEngineError } from './gateway/failure.ts'
 import { createHandler } from './gateway/handle.ts'
 import type { ConnectionSlots } from './http/connection-slots.ts'
@@ -43,6 +43,7 @@ export interface DataPlaneParts {
   readonly workers: number
   /** Client connections of all workers together. */
   readonly slots: ConnectionSlots
+  readonly epochs: BucketEpochs
 }
 
 /** Builds the data plane. Start order: origins, cache, gateway, listener; stop order: the reverse. */
@@ -54,10 +55,10 @@ export function createDataPlane(config: Config, parts: DataPlaneParts): DataPlan
   }))
   const observed = origins.map(({ buckets, origin }) => ({ buckets, origin: observe(origin, parts) }))
   const share = createCacheShare({ memoryBytes: config.memoryBytes })
-  const cache = new Cache({ share, worker: 0, post: refusePost, fetcher })
   const gateway = createGateway({
-    cache,
+    openCache: (fetcher) => new Cache({ share, worker: 0, post: refusePost, fetcher }),
     clock,
+    epochs: parts.epochs,
     origins: observed,
     rules: config.rules,
     mode: config.mode,
@@ -85,13 +86,13 @@ export function createDataPlane(config: Config, parts: DataPlaneParts): DataPlan
     createHandler(gateway),
   )
   return {
-    cache,
+    cache: gateway.cache,
     server,
     listen: async (at) => server.listen(at),
     setLink: (name, link) => setLink(origins, name, link),
     drain: async (timeoutMs) => server.drain(timeoutMs),
     close: async () => {
-      await cache.close()
+      await gateway.cache.close()
       for (const { origin } of origins) await origin.close()
     },
   }

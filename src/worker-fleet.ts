@@ -3,9 +3,10 @@ import { MessageChannel, type MessagePort } from 'node:worker_threads'
 import type { Config, HostPort } from './config/config.ts'
 import { formatHostPort } from './config/option-text.ts'
 import { DataWorker } from './data-worker.ts'
+import { BucketEpochs } from './gateway/bucket-epochs.ts'
 import { ConnectionSlots } from './http/connection-slots.ts'
 import type { ProfileKind } from './signals/profile.ts'
-import type { WorkerOrder } from './worker-protocol.ts'
+import type { SharedState, WorkerOrder } from './worker-protocol.ts'
 
 /** Without one of the workers nothing that it owned can be read: others get this long to end what they can. */
 const DEATH_DRAIN_MS = 2000
@@ -20,10 +21,10 @@ export class WorkerFleet {
   constructor(config: Config) {
     const count = config.workers
     const peers = connectPairs(count)
-    const connections = ConnectionSlots.allocate()
+    const shared: SharedState = { connections: ConnectionSlots.allocate(), epochs: BucketEpochs.allocate() }
     this.workers = Array.from(
       { length: count },
-      (_, worker) => new DataWorker({ config, worker, workers: count, peers: peers[worker] ?? [], connections }),
+      (_, worker) => new DataWorker({ config, worker, workers: count, peers: peers[worker] ?? [], shared }),
     )
     this.died = Promise.race(this.workers.map(async (worker) => worker.died))
     void this.died.then(() => (this.#oneIsDead = true))

@@ -15,8 +15,15 @@ export interface WorkerStart {
   readonly metrics: SharedArrayBuffer
   /** A port to every other worker, by its number; none at its own. */
   readonly peers: readonly (MessagePort | undefined)[]
-  /** Client connections of all workers together: see SharedSlots. */
+  readonly shared: SharedState
+}
+
+/** What all workers have in common: memory that each of them reads and writes. */
+export interface SharedState {
+  /** Client connections: see ConnectionSlots. */
   readonly connections: SharedArrayBuffer
+  /** See BucketEpochs. */
+  readonly epochs: SharedArrayBuffer
 }
 
 /** Orders from the supervisor, in the order of a worker's life. */

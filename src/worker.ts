@@ -3,6 +3,7 @@ import { systemClock } from './base/clock.ts'
 import { secretsOf, type Config } from './config/config.ts'
 import { createDataPlane, type DataPlane } from './data-plane.ts'
 import { engineGauges } from './engine-gauges.ts'
+import { BucketEpochs } from './gateway/bucket-epochs.ts'
 import { ConnectionSlots } from './http/connection-slots.ts'
 import type { RefusalReason } from './http/refusal.ts'
 import { createLog, type Log } from './signals/log.ts'
@@ -23,7 +24,8 @@ function runDataWorker(port: MessagePort, start: WorkerStart): void {
     clock: systemClock,
     writer,
     workers: start.workers,
-    slots: new ConnectionSlots(start.connections, config.limits.connections),
+    slots: new ConnectionSlots(start.shared.connections, config.limits.connections),
+    epochs: new BucketEpochs(start.shared.epochs),
     settle: (record) => settler.settle(record),
     onRefused: (reason: RefusalReason) => writer.counter('httpRefusals', { reason }).add(1),
     onFault: (what, error) => log.error(what, { failure: error instanceof Error ? (error.stack ?? error.message) : String(error) }),

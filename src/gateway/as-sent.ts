@@ -5,8 +5,11 @@ import { queryValuesAnyCase } from '../s3/query.ts'
 import type { RequestContext } from './context.ts'
 import type { S3Request } from './s3-request.ts'
 
+/** What of a client's request goes up in its name: plain values. */
+export type SentRequest = Pick<S3Request, 'headers' | 'query' | 'rawQuery' | 'rawPath' | 'host'>
+
 /** The part of a request to an origin that stays as the client sent and signed it: target, Host, signature and all other fields. */
-export function asSent(request: S3Request): Pick<OriginRequest, 'rawQuery' | 'headers' | 'asSent'> {
+export function asSent(request: SentRequest): Pick<OriginRequest, 'rawQuery' | 'headers' | 'asSent'> {
   const { rawQuery, rawPath, host } = request
   return { rawQuery, headers: untouchedRequestFields(request.headers), asSent: { host, rawPath } }
 }
@@ -20,7 +23,7 @@ export function isPassThrough(context: Pick<RequestContext, 'gateway'>): boolean
  * The client's fields with others in addition: a signature covers only the fields that it names, so what is not `x-amz-*` may be
  * added, and a Range that was not signed be replaced. A field that the client has signed stays its own.
  */
-export function asSentWith(request: S3Request, added: HeaderList): string[] {
+export function asSentWith(request: SentRequest, added: HeaderList): string[] {
   let headers: string[] = untouchedRequestFields(request.headers)
   const signed = signedFieldNames(request)
   for (let i = 0; i < added.length; i += 2) {
@@ -32,11 +35,11 @@ export function asSentWith(request: S3Request, added: HeaderList): string[] {
 }
 
 /** Whether the client's signature covers its Range: then only those very bytes can be asked for in its name. */
-export function rangeIsSigned(request: S3Request): boolean {
+export function rangeIsSigned(request: SentRequest): boolean {
   return headerValue(request.headers, 'range') !== undefined && signedFieldNames(request).has('range')
 }
 
-function signedFieldNames(request: S3Request): ReadonlySet<string> {
+function signedFieldNames(request: SentRequest): ReadonlySet<string> {
   const inHeader = /SignedHeaders=([^,\s]*)/.exec(headerValue(request.headers, 'authorization') ?? '')?.[1]
   const names = inHeader ?? queryValuesAnyCase(request.query, 'x-amz-signedheaders')[0] ?? ''
   return new Set(names.toLowerCase().split(';'))

@@ -1,13 +1,17 @@
 import type { Clock } from '../base/clock.ts'
+import type { FetchAsk, FetchRange } from '../cache/api.ts'
 import type { Cache } from '../cache/cache.ts'
 import type { ClientConfig, Consistency, RuleConfig } from '../config/config.ts'
 import type { Origin } from '../origin/origin.ts'
 import { SigningKeys } from '../s3/sigv4/signing-keys.ts'
 import type { RequestRecord } from '../signals/record.ts'
 import { AskTimes } from './ask-times.ts'
-import { BucketEpochs } from './bucket-epochs.ts'
+import type { BucketEpochs } from './bucket-epochs.ts'
 import { Clients } from './clients.ts'
+import { fetcherOf } from './fetch-range.ts'
 import type { Gateway } from './gateway.ts'
+import { Meters } from './meters.ts'
+import type { OriginCalls } from './origin-call.ts'
 import { RequestIds } from './request-ids.ts'
 import { Routes } from './routes.ts'
 import { SingleFlight } from './single-flight.ts'
@@ -15,8 +19,11 @@ import { UncacheableObjects } from './uncacheable-objects.ts'
 
 /** What a gateway is made of: its neighbours, and the parts of the configuration that it obeys. */
 export interface GatewayParts {
-  readonly cache: Cache
+  /** Makes this thread's cache, which fetches by what it is given. */
+  readonly openCache: (fetcher: (ask: FetchAsk) => FetchRange) => Cache
   readonly clock: Clock
+  /** One table for all workers. */
+  readonly epochs: BucketEpochs
   readonly origins: readonly { readonly buckets: readonly string[]; readonly origin: Origin }[]
   readonly rules: readonly RuleConfig[]
   readonly mode: Consistency
@@ -29,16 +36,16 @@ export interface GatewayParts {
 }
 
 export function createGateway(parts: GatewayParts): Gateway {
+  const calls: OriginCalls = { routes: new Routes(parts), meters: new Meters(0), clock: parts.clock }
   return {
-    cache: parts.cache,
-    routes: new Routes(parts),
+    ...calls,
+    cache: parts.openCache(fetcherOf(calls)),
     clients: new Clients(parts.clients),
     signingKeys: new SigningKeys(),
     opening: new SingleFlight(),
     uncacheable: new UncacheableObjects(parts.clock),
-    epochs: new BucketEpochs(),
+    epochs: parts.epochs,
     requestIds: new RequestIds(),
-    clock: parts.clock,
     askTimes: new AskTimes(parts.clock),
     settle: parts.settle,
     options: {

@@ -4,23 +4,23 @@ import { VersionGone, type FetchAsk, type FetchRange, type ObjectVersion } from 
 import { OriginFailure, type OriginResponse } from '../origin/origin.ts'
 import { contentLength } from '../s3/headers.ts'
 import { formatRange, parseContentRange } from '../s3/range.ts'
-import type { ReadContext } from './context.ts'
-import { askForObject, discard } from './origin-call.ts'
+import type { ObjectAsk } from './object-ask.ts'
+import { askForObject, discard, type OriginCalls } from './origin-call.ts'
 import { partOf } from './part-of.ts'
 
-/** What the gateway gives to the cache as an ask is the context of the request that asks. */
-export function fetcher(ask: FetchAsk): FetchRange {
-  return fetchRangeOf(ask as ReadContext)
+/** Makes of an ask, which a request on any thread left with the cache, how the cache fetches for it here. */
+export function fetcherOf(calls: OriginCalls): (ask: FetchAsk) => FetchRange {
+  return (ask) => fetchRangeOf(calls, ask as ObjectAsk)
 }
 
 /**
- * How the cache fetches the gaps of a version for this request: every ranged GET carries If-Match, and the answer must be
+ * How the cache fetches the gaps of a version for a request: every ranged GET carries If-Match, and the answer must be
  * exactly those bytes of exactly that version, so that no body can mix two of them.
  */
-function fetchRangeOf(context: ReadContext): FetchRange {
+function fetchRangeOf(calls: OriginCalls, object: ObjectAsk): FetchRange {
   return async (version, start, end, signal) => {
     const range = formatRange({ start, end })
-    const response = await askForObject(context, 'GET', ['range', range, 'if-match', version.etag], signal)
+    const response = await askForObject(calls, object, { method: 'GET', extra: ['range', range, 'if-match', version.etag], signal })
     if (response.status === 206 || response.status === 200) {
       checkVersion(version, headerValue(response.headers, 'etag'), response.body)
       return extentOf(response, { version, start, end })

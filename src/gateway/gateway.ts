@@ -5,7 +5,8 @@ import type { RequestRecord } from '../signals/record.ts'
 import type { AskTimes } from './ask-times.ts'
 import type { BucketEpochs } from './bucket-epochs.ts'
 import type { Clients } from './clients.ts'
-import type { Opened } from './open.ts'
+import type { Findings } from './inquire.ts'
+import type { Meters } from './meters.ts'
 import type { RequestIds } from './request-ids.ts'
 import type { Routes } from './routes.ts'
 import type { SingleFlight } from './single-flight.ts'
@@ -17,8 +18,9 @@ export interface Gateway {
   readonly routes: Routes
   readonly clients: Clients
   readonly signingKeys: SigningKeys
-  /** Metadata questions to origins that are under way: `open`, `head` and `revalidate`, by object. */
-  readonly opening: SingleFlight<Opened>
+  /** Questions about objects that are under way. */
+  readonly opening: SingleFlight<Findings>
+  readonly meters: Meters
   readonly uncacheable: UncacheableObjects
   readonly epochs: BucketEpochs
   readonly requestIds: RequestIds

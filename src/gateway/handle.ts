@@ -70,6 +70,7 @@ async function handleSlowly(to: Answerable, answering: Promise<void> | undefined
 
 function settle(exchange: Exchange, gateway: Gateway, record: RequestRecord): void {
   record.bytesSent = exchange.bodyBytesSent
+  gateway.meters.close(record)
   gateway.settle(record)
 }
 

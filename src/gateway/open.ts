@@ -6,7 +6,8 @@ import { OriginFailure, type OriginResponse } from '../origin/origin.ts'
 import { storableResponse, type Storability } from '../s3/cacheability.ts'
 import { contentLength, storedFields, withoutChecksums } from '../s3/headers.ts'
 import { formatRange, parseContentRange, parseRange, type ByteRange } from '../s3/range.ts'
-import type { ReadContext } from './context.ts'
+import type { Gateway } from './gateway.ts'
+import type { ObjectAsk } from './object-ask.ts'
 import { encodeMeta } from './object-meta.ts'
 import { isOfVersion } from './object-version.ts'
 import { askForObject, discard } from './origin-call.ts'
@@ -31,18 +32,17 @@ const ANSWER_BYTES_MAX = 256 * 1024
  * Opens an absent object by fetching the first run that the client wants; the answer's own head tells version and size, its
  * body goes into the cache and from there to everyone who reads.
  */
-export async function openByGet(context: ReadContext): Promise<Opened> {
-  const { gateway, cacheKey } = context
-  const generation = gateway.cache.generation(cacheKey)
+export async function openByGet(gateway: Gateway, object: ObjectAsk, range: string | undefined): Promise<Opened> {
+  const generation = gateway.cache.generation(object.cacheKey)
   const askedAtMs = gateway.askTimes.next()
-  const response = await askForObject(context, 'GET', ['range', firstRange(context)])
+  const response = await askForObject(gateway, object, { method: 'GET', extra: ['range', firstRange(range)] })
   if (response.status === 416) {
     // Nothing at that place: the object is empty or shorter. Its head tells, and the answer follows from it.
     await discard(response.body)
-    return openByHead(context)
+    return openByHead(gateway, object)
   }
   if (response.status !== 200 && response.status !== 206) return otherAnswer(response, 'GET')
-  const understood = understandAnswer(context, response, askedAtMs)
+  const understood = understandAnswer(object, response, askedAtMs)
   if (understood === undefined) {
     response.body.cancel(new Error('not storable'))
     return { kind: 'uncacheable' }
@@ -52,42 +52,41 @@ export async function openByGet(context: ReadContext): Promise<Opened> {
     ...understood,
     body: response.body,
     generation,
-    ask: context,
+    ask: object,
   })
   return { kind: 'version', info, stored: true, originStatus: response.status }
 }
 
 /** Which bytes of which version a 200 or 206 carries; undefined where that cannot be told for certain, or must not be kept. */
 export function understandAnswer(
-  context: ReadContext,
+  object: ObjectAsk,
   response: OriginResponse,
   askedAtMs: number,
 ): (ByteRange & { readonly info: HeadInfo }) | undefined {
   const extent = extentOf(response)
-  const verdict = storableObject(context, response)
+  const verdict = storableObject(object, response)
   if (extent === undefined || !verdict.storable) return undefined
   const whole = extent.start === 0 && extent.end === verdict.sizeBytes
-  return { ...extent, info: headInfo(context, whole ? response.headers : withoutChecksums(response.headers), verdict, askedAtMs) }
+  return { ...extent, info: headInfo(object, whole ? response.headers : withoutChecksums(response.headers), verdict, askedAtMs) }
 }
 
 /** Opens an object by HEAD: where no body is wanted, or a condition may make it unnecessary. */
-export async function openByHead(context: ReadContext): Promise<Opened> {
-  const { gateway, cacheKey } = context
-  const generation = gateway.cache.generation(cacheKey)
+export async function openByHead(gateway: Gateway, object: ObjectAsk): Promise<Opened> {
+  const generation = gateway.cache.generation(object.cacheKey)
   const askedAtMs = gateway.askTimes.next()
-  const response = await askForObject(context, 'HEAD', [])
+  const response = await askForObject(gateway, object, { method: 'HEAD', extra: [] })
   if (response.status !== 200) return otherAnswer(response, 'HEAD')
   await discard(response.body)
-  const verdict = storableObject(context, response)
+  const verdict = storableObject(object, response)
   if (!verdict.storable) return { kind: 'uncacheable' }
-  const info = headInfo(context, response.headers, verdict, askedAtMs)
+  const info = headInfo(object, response.headers, verdict, askedAtMs)
   const stored = gateway.cache.putHead(info, generation)
   return { kind: 'version', info, stored, originStatus: 200 }
 }
 
-function storableObject(context: ReadContext, response: OriginResponse): Storability {
+function storableObject(object: ObjectAsk, response: OriginResponse): Storability {
   const { status, headers } = response
-  return isOfVersion(context.version?.value, headers) ? storableResponse(status, headers) : { storable: false, reason: 'other-version' }
+  return isOfVersion(object.version?.value, headers) ? storableResponse(status, headers) : { storable: false, reason: 'other-version' }
 }
 
 async function otherAnswer(response: OriginResponse, asked: 'GET' | 'HEAD'): Promise<Opened> {
@@ -98,8 +97,7 @@ async function otherAnswer(response: OriginResponse, asked: 'GET' | 'HEAD'): Pro
 }
 
 /** The Range of the first request: what the client wants, at most one run, ending on a block. Suffix ranges go up as they are. */
-function firstRange(context: ReadContext): string {
-  const value = headerValue(context.request.headers, 'range')
+function firstRange(value: string | undefined): string {
   const spec = value === undefined ? undefined : parseRange(value)
   if (spec === undefined || spec === 'unusual') return formatRange(alignRun(0, undefined))
   if (spec.kind === 'suffix') return `bytes=-${spec.length}`
@@ -116,11 +114,11 @@ function extentOf(response: OriginResponse): ByteRange | undefined {
 }
 
 function headInfo(
-  context: ReadContext,
+  object: ObjectAsk,
   headers: HeaderList,
   version: { readonly etag: string; readonly sizeBytes: number },
   askedAtMs: number,
 ): HeadInfo {
   const { etag, sizeBytes } = version
-  return { key: context.cacheKey, etag, sizeBytes, meta: encodeMeta(storedFields(headers)), validatedAtMs: askedAtMs }
+  return { key: object.cacheKey, etag, sizeBytes, meta: encodeMeta(storedFields(headers)), validatedAtMs: askedAtMs }
 }

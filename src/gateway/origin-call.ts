@@ -1,43 +1,41 @@
 import type { ByteSource } from '../base/byte-source.ts'
 import type { HeaderList } from '../base/header-list.ts'
 import { BODILESS, type OriginRequest, type OriginResponse } from '../origin/origin.ts'
-import { asSent, asSentWith, isPassThrough } from './as-sent.ts'
-import type { ReadContext } from './context.ts'
+import { asSent, asSentWith } from './as-sent.ts'
+import type { Gateway } from './gateway.ts'
+import type { ObjectAsk } from './object-ask.ts'
 
-/** Asks the origin for an object on the cache's behalf: no client conditions, checksums wanted, counted in the record. */
+/** The parts of a gateway that a question to an origin needs. */
+export type OriginCalls = Pick<Gateway, 'routes' | 'meters' | 'clock'>
+
+/** Asks the origin for an object on the cache's behalf: no client conditions, checksums wanted, counted in the record that pays. */
 export async function askForObject(
-  context: ReadContext,
-  method: 'GET' | 'HEAD',
-  extra: HeaderList,
-  signal?: AbortSignal,
+  calls: OriginCalls,
+  object: ObjectAsk,
+  question: { readonly method: 'GET' | 'HEAD'; readonly extra: HeaderList; readonly signal?: AbortSignal },
 ): Promise<OriginResponse> {
-  const { record, origin, gateway } = context
-  record.originRequests += 1
-  const askedAtMs = gateway.clock.monotonicMs()
+  const origin = calls.routes.named(object.origin)
+  calls.meters.asked(object.meter)
+  const askedAtMs = calls.clock.monotonicMs()
   const response = await origin.send({
-    method,
-    bucket: context.bucket,
-    rawKey: context.rawKey,
-    ...(isPassThrough(context) ? inClientsName(context, extra) : ours(context, extra)),
+    method: question.method,
+    bucket: object.bucket,
+    rawKey: object.rawKey,
+    ...(object.sent === undefined
+      ? inOurName(object, question.extra)
+      : { ...asSent(object.sent), headers: asSentWith(object.sent, question.extra) }),
     ...BODILESS,
-    signal,
+    signal: question.signal,
   })
-  const waitedMs = gateway.clock.monotonicMs() - askedAtMs
-  if (record.originTtfbMs === undefined || waitedMs > record.originTtfbMs) record.originTtfbMs = waitedMs
+  calls.meters.answered(object.meter, calls.clock.monotonicMs() - askedAtMs)
   return response
 }
 
-type Question = Pick<OriginRequest, 'rawQuery' | 'headers' | 'asSent'>
-
-function ours(context: ReadContext, extra: HeaderList): Question {
+function inOurName(object: ObjectAsk, extra: HeaderList): Pick<OriginRequest, 'rawQuery' | 'headers'> {
   return {
-    rawQuery: context.version?.raw ?? '',
+    rawQuery: object.version?.raw ?? '',
     headers: ['accept-encoding', 'identity', 'x-amz-checksum-mode', 'ENABLED', ...extra],
   }
-}
-
-function inClientsName(context: ReadContext, extra: HeaderList): Question {
-  return { ...asSent(context.request), headers: asSentWith(context.request, extra) }
 }
 
 const DISCARD_BYTES_MAX = 64 * 1024

@@ -10,6 +10,7 @@ import { clientWish } from './decide.ts'
 import { forward, relayAnswer } from './forward.ts'
 import { invalidateObject } from './invalidate.ts'
 import { decodeMeta } from './object-meta.ts'
+import { objectAskOf } from './object-ask.ts'
 import { understandAnswer } from './open.ts'
 import { discard } from './origin-call.ts'
 import { sendSelected } from './send-object.ts'
@@ -74,7 +75,7 @@ function isInMemory(context: ReadContext, version: HeadInfo, range: ByteRange): 
   if (range.end - range.start > PROBED_BYTES_MAX) return false
   const { cache } = context.gateway
   const generation = cache.generation(context.cacheKey)
-  const reader = cache.openReader(version, range.start, range.end, { ask: context, generation })
+  const reader = cache.openReader(version, range.start, range.end, { ask: objectAskOf(context), generation })
   try {
     return bytesInMemory(reader) === range.end - range.start
   } finally {
@@ -138,7 +139,7 @@ async function take(context: ReadContext, response: OriginResponse, asked: { gen
   record.outcome = 'miss'
   if (response.status === 404 || response.status === 405) await invalidateObject(gateway, cacheKey)
   const { generation } = asked
-  const understood = understandAnswer(context, response, asked.askedAtMs)
+  const understood = understandAnswer(objectAskOf(context), response, asked.askedAtMs)
   if (understood === undefined || (request.method === 'HEAD' && response.status !== 200)) {
     await relayAnswer(context, response)
     return
@@ -154,6 +155,6 @@ async function take(context: ReadContext, response: OriginResponse, asked: { gen
     await relayAnswer(context, response)
     return
   }
-  gateway.cache.adopt({ info, start, end, body: response.body, generation, ask: context })
+  gateway.cache.adopt({ info, start, end, body: response.body, generation, ask: objectAskOf(context) })
   await sendSelected(context, { head: info, generation, leads: true, stored: true, originStatus: response.status })
 }

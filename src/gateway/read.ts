@@ -1,13 +1,11 @@
-import { headerValue } from '../base/header-list.ts'
 import { VersionGone, type CachedHead } from '../cache/api.ts'
 import { OriginFailure } from '../origin/origin.ts'
 import { Refusal } from '../s3/errors.ts'
 import type { ReadContext } from './context.ts'
 import { clientWish, decide, mustAskItself, type ClientWish, type Decision } from './decide.ts'
-import { flightName, invalidateObject } from './invalidate.ts'
-import { openByGet, openByHead, type Opened } from './open.ts'
 import { forward } from './forward.ts'
-import { revalidate } from './revalidate.ts'
+import { absentInquiry, inquire, knownInquiry, type Findings } from './inquire.ts'
+import { invalidateObject } from './invalidate.ts'
 import { sendAnswer, sendSelected } from './send-object.ts'
 
 /** How often a read starts over because the version changed under it before its first byte was sent. */
@@ -118,7 +116,7 @@ function serve(
 
 /** The answer does not wait for it; a failure leaves the old head to the next request's decision. */
 function refreshInBackground(context: ReadContext, head: CachedHead): void {
-  revalidate(context, head.detached(), false).answer.catch(() => undefined)
+  inquire(context.gateway, knownInquiry(context, head, false)).catch(() => undefined)
 }
 
 async function serveRevalidated(
@@ -130,14 +128,13 @@ async function serveRevalidated(
   const { record } = context
   const { generation, itself } = look
   record.reason = decision.reason
-  const known = head.detached()
+  const inquiry = knownInquiry(context, head, itself)
   head.release()
-  const { answer, led } = revalidate(context, known, itself)
-  const opened = await answer.catch((error: unknown) => {
+  const findings = await inquire(context.gateway, inquiry).catch((error: unknown) => {
     if (error instanceof OriginFailure && decision.staleIfError) return error
     throw error
   })
-  const failed = opened instanceof OriginFailure || (opened.kind === 'answer' && opened.status >= 500)
+  const failed = findings instanceof OriginFailure || (findings.opened.kind === 'answer' && findings.opened.status >= 500)
   if (failed && decision.staleIfError) {
     const old = context.gateway.cache.lookupHead(context.cacheKey)
     if (old !== undefined) {
@@ -145,34 +142,17 @@ async function serveRevalidated(
       return 'done'
     }
   }
-  if (opened instanceof OriginFailure) throw opened
+  if (findings instanceof OriginFailure) throw findings
+  const { opened } = findings
   if (opened.kind === 'version' && opened.stored) return { confirmedEtag: opened.info.etag }
-  return finish(context, opened, { generation, leads: led, itself, asked: 'HEAD' })
-}
-
-/** HEAD where a condition could make the body unnecessary: asking for the head first costs no more than direct. */
-function cheapestMethod(context: ReadContext): 'GET' | 'HEAD' {
-  const { method, headers } = context.request
-  const conditional = headerValue(headers, 'if-none-match') !== undefined || headerValue(headers, 'if-modified-since') !== undefined
-  return method === 'HEAD' || conditional ? 'HEAD' : 'GET'
+  return finish(context, findings, { generation, itself })
 }
 
 /** Nothing here: ask the origin, together with everyone who wants the same, and read what it brings. */
 async function fetchAbsent(context: ReadContext, asking: { itself: boolean; wantsError: boolean }): Promise<Next> {
   const { gateway, cacheKey } = context
-  const { itself, wantsError } = asking
   const generation = gateway.cache.generation(cacheKey)
-  const method = wantsError ? 'GET' : cheapestMethod(context)
-  const name = method === 'HEAD' ? flightName.head(cacheKey) : flightName.open(cacheKey)
-  const ask = async (asked: 'GET' | 'HEAD'): Promise<Opened> => (asked === 'HEAD' ? openByHead(context) : openByGet(context))
-  if (itself && gateway.opening.has(name)) {
-    // That question may have been asked before this request came; its answer could be older than promised. The head of the
-    // current version is enough: its body is shared with whoever reads the same version.
-    const asked = wantsError ? 'GET' : 'HEAD'
-    return finish(context, await ask(asked), { generation, leads: true, itself, asked })
-  }
-  const { answer, led } = gateway.opening.join(name, async () => ask(method))
-  return finish(context, await answer, { generation, leads: led, itself, asked: method })
+  return finish(context, await inquire(gateway, absentInquiry(context, asking)), { generation, itself: asking.itself })
 }
 
 async function passUncacheable(context: ReadContext): Promise<Next> {
@@ -180,14 +160,11 @@ async function passUncacheable(context: ReadContext): Promise<Next> {
   return 'done'
 }
 
-/** Gives the client what the origin said; `asked` is how it was asked. */
-async function finish(
-  context: ReadContext,
-  opened: Opened,
-  how: { generation: number; leads: boolean; itself: boolean; asked: 'GET' | 'HEAD' },
-): Promise<Next> {
+/** Gives the client what the origin said. */
+async function finish(context: ReadContext, findings: Findings, how: { generation: number; itself: boolean }): Promise<Next> {
   const { record } = context
-  const { generation, leads, itself } = how
+  const { opened, led: leads, asked } = findings
+  const { generation, itself } = how
   switch (opened.kind) {
     case 'version':
       record.outcome = leads ? 'miss' : 'coalesced'
@@ -195,7 +172,7 @@ async function finish(
       return 'done'
     case 'answer':
       // An error to HEAD has no body, and clients read S3's errors from the body.
-      if (context.request.method === 'GET' && how.asked === 'HEAD' && opened.status < 500) {
+      if (context.request.method === 'GET' && asked === 'HEAD' && opened.status < 500) {
         return fetchAbsent(context, { itself, wantsError: true })
       }
       record.outcome = leads ? 'miss' : 'coalesced'

@@ -1,3 +1,4 @@
+import { assert } from '../base/assert.ts'
 import type { Consistency, RuleConfig } from '../config/config.ts'
 import type { Origin } from '../origin/origin.ts'
 import { compilePattern, keyPrefix } from './name-pattern.ts'
@@ -11,6 +12,7 @@ export interface Route {
 /** Which origin serves a bucket, and how stale a hit on a key may be. Compiled once from the configuration. */
 export class Routes {
   readonly #routes: readonly Route[]
+  readonly #named: ReadonlyMap<string, Origin>
   readonly #rules: readonly { matches: (bucket: string) => boolean; prefix: string; mode: Consistency }[]
   readonly #defaultMode: Consistency
 
@@ -23,6 +25,7 @@ export class Routes {
       const patterns = buckets.map(compilePattern)
       return { origin, serves: (bucket) => patterns.some((matches) => matches(bucket)) }
     })
+    this.#named = new Map(options.origins.map(({ origin }) => [origin.name, origin]))
     this.#rules = options.rules.map(({ bucket, prefix, mode }) => ({ matches: compilePattern(bucket), prefix: keyPrefix(prefix), mode }))
     this.#defaultMode = options.mode
   }
@@ -36,6 +39,13 @@ export class Routes {
   originOf(bucket: string): Origin | undefined {
     for (const route of this.#routes) if (route.serves(bucket)) return route.origin
     return undefined
+  }
+
+  /** The origin of that name, which must be one of these. */
+  named(name: string): Origin {
+    const origin = this.#named.get(name)
+    assert(origin !== undefined, `there is an origin "${name}"`)
+    return origin
   }
 
   /** The consistency mode of a key: the first rule that matches, else the default. `key` is the decoded key. */

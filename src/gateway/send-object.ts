@@ -8,6 +8,7 @@ import { answer, answerStream } from './answer.ts'
 import type { ReadContext } from './context.ts'
 import { ageOf } from './decide.ts'
 import { CachedLines, decodeMeta, type ObjectMeta } from './object-meta.ts'
+import { objectAskOf } from './object-ask.ts'
 import type { Opened } from './open.ts'
 import { replyFields } from './reply.ts'
 import { selectRepresentation, type Selection } from './select.ts'
@@ -107,7 +108,7 @@ function sendInline(
 async function sendFromReader(context: ReadContext, serving: Serving, selection: BodySelection, meta: ObjectMeta): Promise<void> {
   const { exchange, gateway } = context
   const reader = gateway.cache.openReader(serving.head, selection.start, selection.end, {
-    ask: context,
+    ask: objectAskOf(context),
     generation: serving.generation,
     own: serving.leads,
   })

@@ -28,16 +28,3 @@ test('SingleFlight gives a failure to all, and the next one starts afresh', asyn
   await assert.rejects(second.answer, /no/)
   assert.equal(flights.has('a'), false)
 })
-
-test('SingleFlight.detach() lets newcomers start afresh while the old flight still answers its own', async () => {
-  const flights = new SingleFlight<string>()
-  const old = Promise.withResolvers<string>()
-  const before = flights.join('a', async () => old.promise)
-  flights.detach('a')
-  const after = flights.join('a', async () => Promise.resolve('new'))
-  assert.equal(after.led, true)
-  old.resolve('old')
-  assert.equal(await before.answer, 'old')
-  assert.equal(await after.answer, 'new')
-  assert.equal(flights.size, 0)
-})

@@ -1,7 +1,4 @@
-/**
- * Concurrent askers of one question share one answer. Not a cache: an answer is forgotten as soon as it is there.
- * A detached flight still answers those who joined it, but newcomers start another.
- */
+/** Concurrent askers of one question share one answer. Not a cache: an answer is forgotten as soon as it is there. */
 export class SingleFlight<T> {
   readonly #running = new Map<string, Promise<T>>()
 
@@ -10,7 +7,7 @@ export class SingleFlight<T> {
     const running = this.#running.get(name)
     if (running !== undefined) return { answer: running, led: false }
     const answer = start().finally(() => {
-      if (this.#running.get(name) === answer) this.#running.delete(name)
+      this.#running.delete(name)
     })
     this.#running.set(name, answer)
     return { answer, led: true }
@@ -18,11 +15,6 @@ export class SingleFlight<T> {
 
   has(name: string): boolean {
     return this.#running.has(name)
-  }
-
-  /** Lets newcomers start afresh: what the running flight will say may be outdated. */
-  detach(name: string): void {
-    this.#running.delete(name)
   }
 
   get size(): number {

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 import { ManualClock } from '../../src/base/clock.ts'
 import type { CachedHead } from '../../src/cache/api.ts'
-import { Cache } from '../../src/cache/cache.ts'
+import { Cache, type CacheOptions } from '../../src/cache/cache.ts'
 import { createCacheShare } from '../../src/cache/share.ts'
 import type { ClientConfig, Consistency, RuleConfig } from '../../src/config/config.ts'
+import { BucketEpochs } from '../../src/gateway/bucket-epochs.ts'
 import { createGateway } from '../../src/gateway/create-gateway.ts'
-import { fetcher } from '../../src/gateway/fetch-range.ts'
 import { renderEngineError } from '../../src/gateway/failure.ts'
 import { createHandler } from '../../src/gateway/handle.ts'
 import { HttpServer } from '../../src/http/server.ts'
@@ -44,11 +44,13 @@ export interface InProcessOptions {
 export async function startInProcess(options: InProcessOptions): Promise<InProcessProxy> {
   const clock = new ManualClock(Date.UTC(2026, 0, 1))
   const share = createCacheShare({ memoryBytes: options.memoryBytes })
-  const cache = new CountingCache({ share, worker: 0, post: () => assert.fail('one worker has nobody to post to'), fetcher })
+  let lookups = 0
   const records = new Records()
   const gateway = createGateway({
-    cache,
+    openCache: (fetcher) =>
+      new ObservedCache({ share, worker: 0, post: () => assert.fail('one worker has nobody to post to'), fetcher }, () => (lookups += 1)),
     clock,
+    epochs: new BucketEpochs(BucketEpochs.allocate()),
     origins: options.origins ?? (options.origin === undefined ? [] : [{ buckets: ['*'], origin: options.origin }]),
     rules: options.rules ?? [],
     mode: options.mode,
@@ -67,14 +69,14 @@ export async function startInProcess(options: InProcessOptions): Promise<InProce
     clock,
     records: records.all,
     takeRecord: async () => records.take(),
-    lookups: () => cache.lookups,
+    lookups: () => lookups,
     held: () => {
-      const { pins, flights, fillsInProgress } = cache.stats()
+      const { pins, flights, fillsInProgress } = gateway.cache.stats()
       return { pins, flights, fillsInProgress }
     },
     close: async () => {
       await server.drain(1000)
-      await cache.close()
+      await gateway.cache.close()
     },
   }
 }
@@ -94,11 +96,16 @@ export function ttlMode(ttlMs: number, windows: { staleWhileRevalidateMs?: numbe
   return { kind: 'ttl', ttlMs, staleWhileRevalidateMs: 0, staleIfErrorMs: 0, ...windows }
 }
 
-class CountingCache extends Cache {
-  lookups = 0
+class ObservedCache extends Cache {
+  readonly #onLookup: () => void
+
+  constructor(options: CacheOptions, onLookup: () => void) {
+    super(options)
+    this.#onLookup = onLookup
+  }
 
   override lookupHead(key: string): CachedHead | undefined {
-    this.lookups += 1
+    this.#onLookup()
     return super.lookupHead(key)
   }
 }

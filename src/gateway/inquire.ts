@@ -1,0 +1,76 @@
+import { headerValue } from '../base/header-list.ts'
+import type { HeadInfo } from '../cache/api.ts'
+import type { ReadContext } from './context.ts'
+import type { Gateway } from './gateway.ts'
+import { objectAskOf, type ObjectAsk } from './object-ask.ts'
+import { openByGet, openByHead, type Opened } from './open.ts'
+import { revalidate } from './revalidate.ts'
+
+/** A question about what an object is now, as plain values. */
+export type Inquiry = {
+  readonly object: ObjectAsk
+  /** Nobody else's question will do: its answer could be older than this request was promised. */
+  readonly itself: boolean
+} & (
+  | {
+      /** Nothing is known of the object. */
+      readonly kind: 'absent'
+      readonly by: 'GET' | 'HEAD'
+      /** The client's Range, for the first bytes to ask for. */
+      readonly range: string | undefined
+      /** The answer is known to be an error, and its body is wanted. */
+      readonly wantsError: boolean
+    }
+  /** Is this version still current? By HEAD. */
+  | { readonly kind: 'known'; readonly etag: string }
+)
+
+/** What came of a question. */
+export interface Findings {
+  readonly opened: Opened
+  /** This very question went to the origin; otherwise it waited for another's answer. */
+  readonly led: boolean
+  /** How the origin was asked. */
+  readonly asked: 'GET' | 'HEAD'
+}
+
+/** Asks what an absent object is, by the cheaper method: where a condition could make the body unnecessary, its head costs no more than direct. */
+export function absentInquiry(context: ReadContext, how: { readonly itself: boolean; readonly wantsError: boolean }): Inquiry {
+  const { method, headers } = context.request
+  const conditional = headerValue(headers, 'if-none-match') !== undefined || headerValue(headers, 'if-modified-since') !== undefined
+  const by = !how.wantsError && (method === 'HEAD' || conditional) ? 'HEAD' : 'GET'
+  return { kind: 'absent', object: objectAskOf(context), by, range: headerValue(headers, 'range'), ...how }
+}
+
+/** Asks whether a version is still current. */
+export function knownInquiry(context: ReadContext, known: HeadInfo, itself: boolean): Inquiry {
+  return { kind: 'known', object: objectAskOf(context), etag: known.etag, itself }
+}
+
+/** Asks the origin, once for all who want to know the same, except for those who must ask for themselves. */
+export async function inquire(gateway: Gateway, inquiry: Inquiry): Promise<Findings> {
+  const name = flightName(gateway, inquiry)
+  if (inquiry.itself && inquiry.kind === 'known') return ask(gateway, inquiry)
+  if (inquiry.itself && inquiry.kind === 'absent' && gateway.opening.has(name)) {
+    // That question may have been asked before this request came; its answer could be older than promised. The head of the
+    // current version is enough: its body is shared with whoever reads the same version.
+    return ask(gateway, { ...inquiry, by: inquiry.wantsError ? 'GET' : 'HEAD' })
+  }
+  const { answer, led } = gateway.opening.join(name, async () => ask(gateway, inquiry))
+  const findings = await answer
+  return led ? findings : { ...findings, led: false }
+}
+
+/** Questions from before an invalidation have other names, so that nobody who comes after it joins them. */
+function flightName(gateway: Gateway, inquiry: Inquiry): string {
+  const { cacheKey } = inquiry.object
+  const kind = inquiry.kind === 'known' ? 'known' : inquiry.by
+  return `${kind}\0${gateway.cache.generation(cacheKey)}\0${cacheKey}`
+}
+
+async function ask(gateway: Gateway, inquiry: Inquiry): Promise<Findings> {
+  const { object } = inquiry
+  if (inquiry.kind === 'known') return { opened: await revalidate(gateway, object, inquiry.etag), led: true, asked: 'HEAD' }
+  const opened = inquiry.by === 'HEAD' ? openByHead(gateway, object) : openByGet(gateway, object, inquiry.range)
+  return { opened: await opened, led: true, asked: inquiry.by }
+}
