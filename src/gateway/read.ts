@@ -18,7 +18,7 @@ const READ_ATTEMPTS_MAX = 3
 export function readObject(context: ReadContext): Promise<void> | undefined {
   const wish = clientWish(context.request.headers)
   if (wish.noStore) return forward(context, { outcome: 'pass', reason: 'uncacheable-request' })
-  const look = lookUp(context, wish, undefined)
+  const look = lookUp(context, { wish, confirmedEtag: undefined, nowMs: context.record.startedAtMs })
   const acted = act(context, look)
   return acted === undefined ? undefined : readOn(context, { wish, acted })
 }
@@ -37,12 +37,16 @@ async function readOn(context: ReadContext, first: { readonly wish: ClientWish; 
       if (!(error instanceof VersionGone) || context.exchange.started || attempt === READ_ATTEMPTS_MAX) throw asOriginFailure(error)
       await invalidateObject(context.gateway, context.cacheKey)
     }
-    acted = act(context, lookUp(context, wish, confirmedEtag))
+    acted = act(context, lookUp(context, { wish, confirmedEtag, nowMs: context.gateway.clock.nowMs() }))
   }
 }
 
-function lookUp(context: ReadContext, wish: ClientWish, confirmedEtag: string | undefined): Look {
-  const { cache, clock } = context.gateway
+function lookUp(
+  context: ReadContext,
+  by: { readonly wish: ClientWish; readonly confirmedEtag: string | undefined; readonly nowMs: number },
+): Look {
+  const { cache } = context.gateway
+  const { wish, confirmedEtag, nowMs } = by
   const generation = cache.generation(context.cacheKey)
   const head = cache.lookupHead(context.cacheKey)
   return {
@@ -50,7 +54,7 @@ function lookUp(context: ReadContext, wish: ClientWish, confirmedEtag: string | 
     generation,
     itself: mustAskItself(context.mode, wish),
     confirmed: confirmedEtag !== undefined && head?.etag === confirmedEtag,
-    decision: decide({ known: head, confirmedEtag, mode: context.mode, wish, nowMs: clock.nowMs() }),
+    decision: decide({ known: head, confirmedEtag, mode: context.mode, wish, nowMs }),
   }
 }
 

@@ -53,14 +53,14 @@ export function sendSelected(context: ReadContext, serving: Serving): Promise<vo
 /** The whole of a small object as it stands in the cache: the usual hit, in one write and without a string of its fields. */
 function sendCached(context: ReadContext, head: CachedHead, body: Uint8Array): void {
   const { record } = context
+  const stored = new CachedLines(head)
+  const fields = ageLine(head, record.startedAtMs) + replyFields(record, {})
   if (context.request.method === 'HEAD') {
-    const fields = ageLine(context, head) + replyFields(record, {})
-    answer(context, { status: 200, stored: new CachedLines(head), fields, length: body.length }, undefined, head)
+    answer(context, { status: 200, stored, fields, length: body.length }, undefined, head)
     return
   }
   record.bytesFromMemory += body.length
-  const fields = ageLine(context, head) + replyFields(record, {})
-  answer(context, { status: 200, stored: new CachedLines(head), fields, length: body.length }, body, head)
+  answer(context, { status: 200, stored, fields, length: body.length }, body, head)
 }
 
 const EMPTY = new Uint8Array(0)
@@ -186,13 +186,13 @@ function objectFields(context: ReadContext, serving: Serving, selection: BodySel
   if (context.overrides.length > 0) fields = withOverrides(fields, context.overrides)
   if (selection.partial) fields += `Content-Range: ${formatContentRange(selection, head.sizeBytes)}\r\n`
   else if (meta.checksumLines !== '' && wantsChecksums(context.request.headers, context.request.query)) fields += meta.checksumLines
-  if (serving.originStatus === undefined) return fields + ageLine(context, head) + replyFields(context.record, {})
+  if (serving.originStatus === undefined) return fields + ageLine(head, context.gateway.clock.nowMs()) + replyFields(context.record, {})
   return fields + replyFields(context.record, { originStatus: serving.originStatus, stored: serving.stored, collapsed: !serving.leads })
 }
 
 /** RFC 9111 section 5.1. */
-function ageLine(context: ReadContext, head: HeadInfo): string {
-  return `Age: ${Math.floor(ageOf(head, context.gateway.clock.nowMs()) / 1000)}\r\n`
+function ageLine(head: HeadInfo, nowMs: number): string {
+  return `Age: ${Math.floor(ageOf(head, nowMs) / 1000)}\r\n`
 }
 
 /** Replaces lines by the `response-*` parameters of a signed request (S3 API reference, GetObject). */
