@@ -58,6 +58,8 @@ export type OriginConfig = {
       readonly url: string
       readonly region: string
       readonly style: 'path' | 'virtual-host'
+      /** Absent: `auto`. */
+      readonly dialect?: DialectName
       readonly credentials: CredentialsConfig
       readonly connectTimeoutMs: number
       readonly headTimeoutMs: number
@@ -67,6 +69,9 @@ export type OriginConfig = {
       readonly ca: string | undefined
     }
 )
+
+/** Which service an S3 origin is; `auto`: by its host name, otherwise learned from its answers. */
+export type DialectName = 'auto' | 'aws' | 'ceph' | 'ceph-legacy' | 'gcs' | 'minio' | 'r2'
 
 /** What a simulated wide-area link does to every request to an origin. */
 export interface LinkConfig {

@@ -68,6 +68,7 @@ function describeOrigin(origin: OriginConfig): Readonly<Record<string, unknown>>
     url: origin.url,
     region: origin.region,
     style: origin.style,
+    dialect: origin.dialect ?? 'auto',
     ...keys,
     connectTimeout: formatDuration(origin.connectTimeoutMs),
     headTimeout: formatDuration(origin.headTimeoutMs),

@@ -104,6 +104,7 @@ function resolveOrigin(item: RawOrigin, context: OriginScope): OriginConfig | un
     url: item.url,
     region: item.region ?? regionInHost(hostname) ?? defaultRegion(context.raw, scope.env),
     style: item.style,
+    dialect: item.dialect,
     credentials: resolveCredentials(item, context),
     connectTimeoutMs: item.connectTimeout,
     headTimeoutMs: item.headTimeout,
@@ -135,8 +136,9 @@ function resolveCredentials(item: RawOrigin, { place, raw, scope }: OriginScope)
   return { kind: 'unsigned' }
 }
 
-/** The region that an AWS endpoint names: `s3.eu-west-1.amazonaws.com`, `s3-eu-west-1…`, `s3.dualstack.eu-west-1…`. */
+/** The region that an AWS endpoint names: `s3.eu-west-1.amazonaws.com`, `s3-eu-west-1…`, `s3.dualstack.eu-west-1…`; R2 and GCS have but one. */
 function regionInHost(hostname: string): string | undefined {
+  if (/\.r2\.cloudflarestorage\.com$|(?:^|\.)storage\.googleapis\.com$/.test(hostname)) return 'auto'
   return /(?:^|\.)s3(?:-fips)?[.-](?:dualstack\.)?([a-z]{2}(?:-[a-z]+)+-\d)\.amazonaws\.com(?:\.cn)?$/.exec(hostname)?.[1]
 }
 

@@ -82,6 +82,10 @@ export const originSchema = z.strictObject({
     doc: 'The region that requests are signed for. Otherwise: the one in an amazonaws.com host name, else the top-level `region`.',
   }),
   style: option(style, { fallback: 'path', doc: 'Where the bucket stands in requests to the origin: in the path or in the host name.' }),
+  dialect: option(word('auto', 'aws', 'ceph', 'ceph-legacy', 'gcs', 'minio', 'r2'), {
+    fallback: 'auto',
+    doc: 'Which service it is, for the form in which uploads go up. `auto`: told by the host name, otherwise learned from its answers.',
+  }),
   credentials: maybe(word('default-chain', 'unsigned'), {
     doc: 'Where the credentials come from if no keys are given here: the AWS default chain, or none (requests go up unsigned). Default: see "Credentials".',
   }),

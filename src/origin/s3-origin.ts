@@ -8,6 +8,7 @@ import { SigningKeys } from '../s3/sigv4/signing-keys.ts'
 import { createCredentialSource, type CredentialSource } from './credentials.ts'
 import { OriginFailure, type Origin, type OriginRequest, type OriginResponse } from './origin.ts'
 import { canBePresigned, withQueryAsFields } from './presigned.ts'
+import { OriginDialect } from './s3/dialect.ts'
 import { RequestBytes } from './s3/request-bytes.ts'
 import { S3Targets, type S3Target } from './s3/s3-target.ts'
 import { UpstreamCall, type UpstreamRequest } from './s3/upstream-call.ts'
@@ -58,6 +59,7 @@ export class S3Origin implements Origin {
   readonly #pools: UpstreamPools
   readonly #credentials: CredentialSource
   readonly #signingKeys = new SigningKeys()
+  readonly #dialect: OriginDialect
   readonly #queue = { waiting: 0 }
 
   constructor(config: S3OriginConfig, parts: S3OriginParts) {
@@ -65,19 +67,27 @@ export class S3Origin implements Origin {
     this.#config = config
     this.#clock = parts.clock
     this.#targets = new S3Targets(config)
+    this.#dialect = new OriginDialect(config.dialect ?? 'auto', config.url)
     this.#pools = new UpstreamPools({ ...config, lookup: parts.lookup })
     this.#credentials = createCredentialSource(config.credentials, parts.clock)
   }
 
   async send(request: OriginRequest): Promise<OriginResponse> {
     let call = await this.#dispatch(request)
+    let response: OriginResponse
     try {
-      return await call.response
+      response = await call.response
     } catch (failure) {
       if (call.answered || !mayRepeat(request, failure)) throw failure
+      call = await this.#dispatch(request)
+      response = await call.response
     }
-    call = await this.#dispatch(request)
-    return call.response
+    if (this.#dialect.learnsFrom(request, response)) {
+      response.body.cancel(new Error('the upload has to be sent again'))
+      const reason = `it knows no checksums in trailers (${response.status}); from now on they are checked here and left out`
+      throw new OriginFailure('unreachable', `Cannot ${request.method} to origin "${this.name}": ${reason}`)
+    }
+    return response
   }
 
   async close(): Promise<void> {
@@ -110,7 +120,8 @@ export class S3Origin implements Origin {
 
   async #signedRequest(given: OriginRequest): Promise<SentRequest> {
     const credentials = await this.#credentials.get()
-    const request = credentials !== undefined && canBePresigned(given) ? given : withQueryAsFields(given)
+    const adapted = this.#dialect.adapt(given)
+    const request = credentials !== undefined && canBePresigned(adapted) ? adapted : withQueryAsFields(adapted)
     const target = this.#targets.of(request.bucket, request.rawKey)
     const unsigned = upstreamHeaders(request, target.host)
     const { rawQuery, headers } = this.#signed(request, credentials, { target, headers: unsigned })
