@@ -1,4 +1,4 @@
-import { isValid, type Round, type Run } from './rounds.ts'
+import { roundsToUse, type Round, type RoundCounts, type Run, type Turn } from './rounds.ts'
 import { spreadOf, type Spread } from './statistics.ts'
 
 /** One line of the table: a contender under one load, medians over rounds. */
@@ -17,7 +17,7 @@ export interface ComparisonRow {
   /** This contender : the first one, round by round. Undefined for the first one itself. */
   readonly throughputRatio: Spread | undefined
   readonly cpuRatio: Spread | undefined
-  readonly rounds: { readonly used: number; readonly void: number; readonly voidUsed: boolean }
+  readonly rounds: RoundCounts
 }
 
 export interface ComparedLoad {
@@ -35,9 +35,7 @@ export const SERVER_BOUND_SHARE = 0.9
  * Where no round was valid, all are used and the rows say so.
  */
 export function compare(load: ComparedLoad, rounds: readonly Round[]): ComparisonRow[] {
-  const valid = rounds.filter(isValid)
-  const used = valid.length > 0 ? valid : rounds
-  const counts = { used: used.length, void: rounds.length - valid.length, voidUsed: valid.length === 0 }
+  const { used, counts } = roundsToUse(rounds)
   return load.contenders.flatMap((contender) => {
     const pairs = used.flatMap((round) => {
       const run = round.find((each) => each.contender === contender)
@@ -47,6 +45,21 @@ export function compare(load: ComparedLoad, rounds: readonly Round[]): Compariso
     const row = summarise({ load, contender, pairs, counts })
     return row === undefined ? [] : [row]
   })
+}
+
+/** One contender : another, taken within each round before the median. Undefined where no round has both. */
+export function ratioOver<Result extends Turn>(
+  rounds: readonly (readonly Result[])[],
+  pair: { readonly of: string; readonly to: string },
+  measure: (turn: Result) => number,
+): { readonly measured: Spread | undefined; readonly rounds: RoundCounts } {
+  const { used, counts } = roundsToUse(rounds)
+  const ratios = used.flatMap((round) => {
+    const above = round.find((turn) => turn.contender === pair.of)
+    const below = round.find((turn) => turn.contender === pair.to)
+    return above === undefined || below === undefined ? [] : [measure(above) / measure(below)]
+  })
+  return { measured: spreadOf(ratios), rounds: counts }
 }
 
 interface Gathered {
@@ -72,17 +85,19 @@ function summarise({ load, contender, pairs, counts }: Gathered): ComparisonRow 
     p50Us: over((run) => run.load.p50Us)?.median ?? 0,
     p99Us: over((run) => run.load.p99Us)?.median ?? 0,
     serverBusy: over((run) => run.serverSeconds / run.load.seconds)?.median ?? 0,
-    generatorBusy: over((run) => run.load.generatorSeconds / run.load.seconds)?.median ?? 0,
+    generatorBusy: over((run) => run.generatorSeconds / run.load.seconds)?.median ?? 0,
     throughputRatio: ratio(throughput),
     cpuRatio: ratio(cpuUsPerRequest),
     rounds: counts,
   }
 }
 
-function throughput(run: Run): number {
+/** Requests per second. */
+export function throughput(run: Run): number {
   return run.load.requests / run.load.seconds
 }
 
-function cpuUsPerRequest(run: Run): number {
+/** CPU time of the server per request, microseconds. */
+export function cpuUsPerRequest(run: Run): number {
   return (run.serverSeconds * 1e6) / run.load.requests
 }

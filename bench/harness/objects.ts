@@ -28,6 +28,13 @@ export async function createWorkDirectory(neededBytes: number): Promise<string> 
   return mkdtemp(join(inMemory ? SHARED_MEMORY : tmpdir(), 'hotbucket-bench-'))
 }
 
+/** The directory whose sub-directories are the buckets; servers want it before there are objects. */
+export async function makeObjectRoot(workDirectory: string): Promise<string> {
+  const root = join(workDirectory, 'objects')
+  await mkdir(root, { recursive: true })
+  return root
+}
+
 /** How many objects of a size are used. */
 export function objectCount(sizeBytes: number): number {
   return Math.max(SET_OBJECTS_MIN, Math.min(SET_OBJECTS_MAX, Math.floor(SET_BYTES_MAX / sizeBytes)))

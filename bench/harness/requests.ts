@@ -1,7 +1,7 @@
 import { renderHeaders } from '../../src/base/header-list.ts'
 import { EMPTY_SHA256 } from '../../src/s3/sigv4/canonical.ts'
 import { signRequest } from '../../src/s3/sigv4/sign.ts'
-import { BENCH_CREDENTIALS, BENCH_REGION } from './hotbucket.ts'
+import { BENCH_CREDENTIALS, BENCH_REGION } from '../servers/hotbucket.ts'
 
 /** GETs of the paths as they go on the wire, as small as an HTTP client sends them. */
 export function plainRequests(paths: readonly string[], host: string): string[] {

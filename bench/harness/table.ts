@@ -31,19 +31,27 @@ export function comparisonTable(rows: readonly ComparisonRow[]): string[] {
     row.throughputRatio === undefined ? '' : withDeviation(row.throughputRatio, (value) => value.toFixed(2)),
     row.cpuRatio === undefined ? '' : withDeviation(row.cpuRatio, (value) => value.toFixed(2)),
   ])
-  const widths = HEADINGS.map((heading, column) => Math.max(heading.length, ...cells.map((line) => line[column]!.length)))
+  return [...alignedLines(HEADINGS, cells, (column) => column < 2), ...footnotes(rows)]
+}
+
+/** Headings and lines with their columns aligned, to the left where `isLeft` says so. */
+export function alignedLines(
+  headings: readonly string[],
+  lines: readonly (readonly string[])[],
+  isLeft: (column: number) => boolean,
+): string[] {
+  const widths = headings.map((heading, column) => Math.max(heading.length, ...lines.map((line) => line[column]!.length)))
   const align = (line: readonly string[]): string =>
     line
-      .map((cell, column) => (column < 2 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)))
+      .map((cell, column) => (isLeft(column) ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)))
       .join('  ')
       .trimEnd()
-  return [align(HEADINGS), ...cells.map(align), ...footnotes(rows)]
+  return [align(headings), ...lines.map(align)]
 }
 
 function footnotes(rows: readonly ComparisonRow[]): string[] {
   const notes: string[] = []
-  const baseline = rows.find((row) => row.throughputRatio === undefined)?.contender ?? 'the first server'
-  notes.push('', `Ratios are to ${baseline} in the same round: requests/s above 1 and CPU below 1 favour the other server.`)
+  notes.push('', 'Ratios are to the first server of each load in the same round: requests/s above 1 and CPU below 1 favour the other.')
   if (rows.some((row) => row.serverBusy < SERVER_BOUND_SHARE)) {
     notes.push(
       `* the server used less than ${percent(SERVER_BOUND_SHARE)} of its core: the load generator was the limit, compare CPU/request.`,

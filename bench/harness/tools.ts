@@ -15,6 +15,8 @@ export class BenchUnavailable extends Error {
 export const NGINX: Tool = { command: 'nginx', package: 'nginx' }
 export const WRK: Tool = { command: 'wrk', package: 'wrk' }
 export const TASKSET: Tool = { command: 'taskset', package: 'util-linux' }
+export const VARNISH: Tool = { command: 'varnishd', package: 'varnish' }
+export const OPENSSL: Tool = { command: 'openssl', package: 'openssl' }
 
 /**
  * Sees to it that the programs are there: what is missing is installed with apt-get where this is Debian or a relative of it and

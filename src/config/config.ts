@@ -77,7 +77,7 @@ export type DialectName = 'auto' | 'aws' | 'ceph' | 'ceph-legacy' | 'gcs' | 'min
 export interface LinkConfig {
   /** Added before the response head, milliseconds. */
   readonly latencyMs: number
-  /** Bytes a second that all response bodies share. */
+  /** Bytes a second of each response body. */
   readonly bytesPerSecond: number
 }
 

@@ -1,11 +1,14 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { createServer, connect } from 'node:net'
 
-/** A server under test, running as a process of its own and bound to one core. */
+import { processTree } from '../harness/proc-stat.ts'
+
+/** A server under test, running as processes of its own, bound to some cores. */
 export interface BenchServer {
   readonly name: string
   readonly host: string
   readonly port: number
+  readonly tls: boolean
   /** The processes whose CPU time counts. */
   pids(): readonly number[]
   stop(): Promise<void>
@@ -13,19 +16,21 @@ export interface BenchServer {
 
 export interface PinnedProcess {
   readonly command: readonly string[]
-  readonly cpu: number
+  /** Cores as `taskset` takes them: `0`, `0,1`. */
+  readonly cpus: string
   readonly environment?: Readonly<Record<string, string>>
 }
 
+const LOOPBACK = '127.0.0.1'
 const START_MS_MAX = 20_000
 const STOP_MS_MAX = 10_000
 const RETRY_MS = 50
 const ERROR_TEXT_MAX = 4000
 
-/** Starts a process bound to one core and waits until its port answers. Rejects with what it wrote to stderr where it ends before. */
+/** Starts a process bound to its cores and waits until its port answers. Rejects with what it wrote to stderr where it ends before. */
 export async function startPinned(pinned: PinnedProcess, port: number): Promise<ChildProcess> {
   const environment = { ...process.env, ...pinned.environment }
-  const child = spawn('taskset', ['--cpu-list', `${pinned.cpu}`, ...pinned.command], {
+  const child = spawn('taskset', ['--cpu-list', pinned.cpus, ...pinned.command], {
     env: environment,
     stdio: ['ignore', 'ignore', 'pipe'],
   })
@@ -46,8 +51,27 @@ export async function startPinned(pinned: PinnedProcess, port: number): Promise<
   return child
 }
 
+/** The face of a started process to those who measure it. */
+export function benchServer(name: string, child: ChildProcess, at: { readonly port: number; readonly tls?: boolean }): BenchServer {
+  const { pid } = child
+  if (pid === undefined) throw new Error(`Cannot measure ${name}: it has no process id`)
+  return {
+    name,
+    host: LOOPBACK,
+    port: at.port,
+    tls: at.tls === true,
+    pids: () => processTree(pid),
+    stop: () => stopProcess(child, 'SIGTERM'),
+  }
+}
+
+/** What a request names as its host. */
+export function authority(server: BenchServer): string {
+  return `${server.host}:${server.port}`
+}
+
 /** Ends a process, first politely. */
-export async function stopProcess(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+async function stopProcess(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
   child.kill(signal)
@@ -59,7 +83,7 @@ export async function stopProcess(child: ChildProcess, signal: NodeJS.Signals): 
 /** A port that nobody listens on just now. */
 export async function freePort(): Promise<number> {
   const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  await new Promise<void>((resolve) => server.listen(0, LOOPBACK, resolve))
   const address = server.address()
   await new Promise<void>((resolve) => server.close(() => resolve()))
   if (address === null || typeof address === 'string') throw new Error('Cannot find a free port: the listener has no address')
@@ -68,7 +92,7 @@ export async function freePort(): Promise<number> {
 
 function answers(port: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect({ host: '127.0.0.1', port })
+    const socket = connect({ host: LOOPBACK, port })
     socket.once('connect', () => {
       socket.destroy()
       resolve(true)

@@ -2,26 +2,26 @@
  * A load generator for large bodies: closed-loop GETs over keep-alive connections that all read into one large buffer. Run as a
  * process of its own (`node bulk-reader.ts plan.json`, a LoadPlan); prints one LoadResult as JSON.
  */
-import { readFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { performance } from 'node:perf_hooks'
 
+import { LatencyHistogram } from './latency-histogram.ts'
 import type { LoadPlan, LoadResult } from './load-plan.ts'
-import { quantile } from './statistics.ts'
+import { readPlan } from './plan-file.ts'
+import { ResponseScanner } from './response-scanner.ts'
 
 /** More does not fit a core's cache beside the rest; less costs more calls. */
 const READ_BYTES = 256 * 1024
-const HEAD_END = '\r\n\r\n'
 
 interface Totals {
   bytes: number
   errors: number
-  readonly latenciesUs: number[]
+  readonly latencies: LatencyHistogram
 }
 
 /** Runs the plan; resolves when every connection had the answer that it was waiting for when time was up. */
 async function run(plan: LoadPlan): Promise<LoadResult> {
-  const totals: Totals = { bytes: 0, errors: 0, latenciesUs: [] }
+  const totals: Totals = { bytes: 0, errors: 0, latencies: new LatencyHistogram() }
   const buffer = Buffer.allocUnsafe(READ_BYTES)
   const requests = plan.requests.map((request) => Buffer.from(request, 'latin1'))
   const startedMs = performance.now()
@@ -34,12 +34,12 @@ async function run(plan: LoadPlan): Promise<LoadResult> {
   })
   await Promise.all(lanes)
   return {
-    requests: totals.latenciesUs.length,
+    requests: totals.latencies.count,
     seconds: (performance.now() - startedMs) / 1000,
     bytes: totals.bytes,
     errors: totals.errors,
-    p50Us: quantile(totals.latenciesUs, 0.5) ?? 0,
-    p99Us: quantile(totals.latenciesUs, 0.99) ?? 0,
+    p50Us: totals.latencies.quantileUs(0.5),
+    p99Us: totals.latencies.quantileUs(0.99),
   }
 }
 
@@ -51,51 +51,29 @@ interface Lane {
 }
 
 /** One connection. Anything that is not the expected 200 is an error and ends it: a benchmark with errors is void anyway. */
-function readInTurn(lane: Lane): Promise<void> {
-  const { plan, totals } = lane
+function readInTurn({ plan, nextRequest, totals, buffer }: Lane): Promise<void> {
   return new Promise((resolve) => {
-    let head = ''
-    let bodyLeft: number | undefined
+    const scanner = new ResponseScanner(plan.bodyBytes)
     let askedMs = 0
-    const fail = (): void => {
-      totals.errors++
-      socket.destroy()
-    }
     const ask = (): void => {
-      const request = lane.nextRequest()
-      if (request === undefined) {
-        socket.destroy()
-        return
-      }
-      head = ''
-      bodyLeft = undefined
+      const request = nextRequest()
       askedMs = performance.now()
-      socket.write(request)
+      if (request === undefined) socket.destroy()
+      else socket.write(request)
     }
-    const onBytes = (count: number, bytes: Uint8Array): boolean => {
+    const onBytes = (count: number): boolean => {
       totals.bytes += count
-      let bodyCount = count
-      if (bodyLeft === undefined) {
-        const headBefore = head.length
-        head += Buffer.from(bytes.buffer, bytes.byteOffset, count).toString('latin1')
-        const end = head.indexOf(HEAD_END)
-        if (end === -1) return true
-        if (!isExpected(head.slice(0, end), plan.bodyBytes)) {
-          fail()
-          return true
-        }
-        bodyCount = count - (end + HEAD_END.length - headBefore)
-        bodyLeft = plan.bodyBytes
-      }
-      bodyLeft -= bodyCount
-      if (bodyLeft < 0) fail()
-      else if (bodyLeft === 0) {
-        totals.latenciesUs.push((performance.now() - askedMs) * 1000)
+      const ended = scanner.feed(buffer, count)
+      if (scanner.failed || ended > 1) {
+        totals.errors++
+        socket.destroy()
+      } else if (ended === 1) {
+        totals.latencies.record((performance.now() - askedMs) * 1000)
         ask()
       }
       return true
     }
-    const socket: Socket = connect({ host: plan.host, port: plan.port, onread: { buffer: lane.buffer, callback: onBytes } })
+    const socket: Socket = connect({ host: plan.host, port: plan.port, onread: { buffer, callback: onBytes } })
     socket.setNoDelay(true)
     socket.on('connect', ask)
     socket.on('error', () => totals.errors++)
@@ -105,10 +83,4 @@ function readInTurn(lane: Lane): Promise<void> {
   })
 }
 
-function isExpected(head: string, bodyBytes: number): boolean {
-  return head.startsWith('HTTP/1.1 200 ') && new RegExp(String.raw`\r\ncontent-length: *${bodyBytes}(\r\n|$)`, 'i').test(head)
-}
-
-const planPath = process.argv[2]
-if (planPath === undefined) throw new Error('Cannot run: the path of a plan is wanted')
-process.stdout.write(`${JSON.stringify(await run(JSON.parse(readFileSync(planPath, 'utf8')) as LoadPlan))}\n`)
+process.stdout.write(`${JSON.stringify(await run(readPlan<LoadPlan>()))}\n`)

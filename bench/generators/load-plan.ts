@@ -3,21 +3,22 @@ export interface LoadPlan {
   readonly generator: LoadGenerator
   readonly host: string
   readonly port: number
+  /** Over TLS; the certificate is not looked at. Only `wrk` can. */
+  readonly tls: boolean
   /** Whole requests as they go on the wire; each connection walks through them in turn. */
   readonly requests: readonly string[]
   /** What every response body must measure. */
   readonly bodyBytes: number
   readonly connections: number
+  /** Threads of the generator. Only `wrk` has more than one. */
+  readonly threads: number
   readonly seconds: number
-  /** The core that the generator is bound to. */
-  readonly cpu: number
-  /** Directory for the script that tells the generator what to do. */
-  readonly workDirectory: string
 }
 
 /**
- * `wrk` for responses up to a MiB. It reads 8 KiB at a time, so for larger bodies it uses up its core long before nginx does; those
- * are read by `bulk-reader`, which takes 256 KiB at a time (and costs more per request, so it would be the limit for small ones).
+ * `wrk` for responses up to a MiB: nothing that is at hand costs less per response, and it copies into a buffer that stays in the core's
+ * first cache. It reads 8 KiB at a time, so larger bodies are read by `bulk-reader`, which takes 256 KiB at a time (and costs more per
+ * request).
  */
 export type LoadGenerator = 'wrk' | 'bulk-reader'
 
