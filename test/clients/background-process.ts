@@ -80,6 +80,12 @@ export class BackgroundProcess {
     return lines.slice(-TAIL_LINES).join('\n')
   }
 
+  /** Ends it without warning, and waits until it is gone. */
+  async kill(): Promise<void> {
+    this.#child.kill('SIGKILL')
+    await this.#exited
+  }
+
   /** Ends it, by force after `graceMs`. True where it went with exit code 0. */
   async stop(graceMs: number): Promise<boolean> {
     if (!this.running) return false
