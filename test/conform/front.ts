@@ -1,4 +1,4 @@
-import { readFile, readdir } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ByteRelay } from '../clients/byte-relay.ts'
 import { HotbucketProcess } from '../clients/hotbucket-process.ts'
@@ -6,6 +6,7 @@ import type { TestOrigin } from '../clients/origins/test-origin.ts'
 import { ReferenceClient } from '../clients/reference-client.ts'
 import { Gate } from './gate.ts'
 import type { ConformMode } from './modes.ts'
+import { type SweepResult, type TouchedObject, Sweeper } from './sweep.ts'
 
 interface FrontOptions {
   readonly origin: TestOrigin
@@ -14,17 +15,11 @@ interface FrontOptions {
   readonly home: string
 }
 
-/** An object that hotbucket answered for, as its log names it. */
-export interface TouchedObject {
-  readonly bucket: string
-  readonly key: string
-}
-
 const IDLE_TIMEOUT_MS = 5_000
-/** In the mode that restarts: how often `between` is called for one restart. */
-const CALLS_PER_RESTART = 25
+/** How often `between` is called for one sweep and, in the mode that restarts, one restart. */
+const CALLS_PER_STOP = 25
 /** The same for suites that do not call `between`. */
-const RESTART_INTERVAL_MS = 4_000
+const STOP_INTERVAL_MS = 3_000
 const CHURN_OBJECTS = 24
 const CHURN_OBJECT_BYTES = 1024 * 1024
 const CHURN_INTERVAL_MS = 100
@@ -39,8 +34,12 @@ export class Front {
   #process: HotbucketProcess
   #calls = 0
   #churner: Churner | undefined
-  #timer: NodeJS.Timeout | undefined
-  #busy: Promise<void> | undefined
+  #quiet = false
+  /** How far the log of the running process was swept. */
+  #sweptBytes = 0
+  readonly #sweeper: Sweeper
+  readonly #timers = new Set<NodeJS.Timeout>()
+  readonly #busy = new Set<Promise<unknown>>()
 
   private constructor(options: FrontOptions, parts: { relay: ByteRelay | undefined; gate: Gate; process: HotbucketProcess }) {
     this.#options = options
@@ -48,6 +47,7 @@ export class Front {
     this.#gate = parts.gate
     this.#process = parts.process
     this.endpoint = `http://127.0.0.1:${parts.gate.port}`
+    this.#sweeper = new Sweeper(options.origin, options.mode.name === 'strict')
   }
 
   static async start(options: FrontOptions): Promise<Front> {
@@ -58,23 +58,17 @@ export class Front {
     return front
   }
 
-  /** Restarts or churns by itself, for suites that are programs of others and cannot be told to call `between`. */
+  /** Sweeps, restarts and churns by itself, for suites that are programs of others and cannot be told to call `between`. */
   startTimer(): void {
-    const { mode } = this.#options
-    if (!mode.churn && !mode.restarts) return
-    const step = mode.churn ? async (): Promise<void> => this.#churner?.read() : async (): Promise<void> => this.#restart()
-    const again = (): void => {
-      this.#busy = step().finally(() => (this.#timer = setTimeout(again, mode.churn ? CHURN_INTERVAL_MS : RESTART_INTERVAL_MS)))
-    }
-    this.#timer = setTimeout(again, RESTART_INTERVAL_MS)
+    this.#every(STOP_INTERVAL_MS, async () => this.#stopAtGate())
+    if (this.#options.mode.churn) this.#every(CHURN_INTERVAL_MS, async () => this.#churner?.read())
   }
 
   /** Between two checks of a suite that runs in this process. */
   async between(): Promise<void> {
     this.#calls++
-    const { mode } = this.#options
-    if (mode.churn) await this.#churner?.read()
-    if (mode.restarts && this.#calls % CALLS_PER_RESTART === 0) await this.#restart()
+    await this.#churner?.read()
+    if (this.#calls % CALLS_PER_STOP === 0) await this.#stopAtGate()
   }
 
   /** Bodies and heads that the origin has sent so far; undefined where nobody counts. */
@@ -82,22 +76,15 @@ export class Front {
     return this.#relay?.bytesFromOrigin
   }
 
-  /** Every object that requests were about, from the log lines of all processes so far. */
-  async touched(): Promise<TouchedObject[]> {
-    const names = (await readdir(this.#options.home)).filter((name) => name.startsWith('hotbucket-') && name.endsWith('.log'))
-    const found = new Map<string, TouchedObject>()
-    for (const name of names) {
-      for (const line of (await readFile(join(this.#options.home, name), 'utf8')).split('\n')) {
-        const { bucket, key } = parseLine(line)
-        if (bucket !== undefined && key !== undefined) found.set(`${bucket}/${key}`, { bucket, key })
-      }
-    }
-    return [...found.values()]
+  /** What all sweeps so far have found. */
+  get swept(): SweepResult {
+    return this.#sweeper.result
   }
 
   async stop(): Promise<void> {
     await this.quiet()
     this.#gate.close()
+    this.#sweeper.close()
     try {
       await this.#process.stop()
     } finally {
@@ -106,27 +93,71 @@ export class Front {
     }
   }
 
-  /** Ends the restarts and the churn; hotbucket runs on. */
+  /** Ends what the timers do, and sweeps for the last time; hotbucket runs on. */
   async quiet(): Promise<void> {
-    clearTimeout(this.#timer)
-    await this.#busy
-    clearTimeout(this.#timer)
+    this.#quiet = true
+    for (const timer of this.#timers) clearTimeout(timer)
+    await Promise.all(this.#busy)
+    await this.sweep()
   }
 
   async logTail(): Promise<string> {
     return this.#process.logTail()
   }
 
-  async #restart(): Promise<void> {
-    const inFlight = async (): Promise<number> => this.#process.metric('hotbucket_http_requests_in_flight')
-    const restart = async (): Promise<void> => {
-      await this.#process.kill()
-      this.#process = await HotbucketProcess.start({
-        ...processOptions(this.#options, this.#relay, this.restarts + 2),
-        port: this.#process.port,
+  #every(intervalMs: number, step: () => Promise<unknown>): void {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer)
+      const running = step().finally(() => {
+        this.#busy.delete(running)
+        if (!this.#quiet) this.#every(intervalMs, step)
       })
+      this.#busy.add(running)
+    }, intervalMs)
+    this.#timers.add(timer)
+  }
+
+  /** While no request of the suite is under way, and none is let through. */
+  async #stopAtGate(): Promise<void> {
+    const inFlight = async (): Promise<number> => this.#process.metric('hotbucket_http_requests_in_flight')
+    await this.#gate.between(
+      async () => {
+        await this.sweep()
+        if (this.#options.mode.restarts) await this.#restart()
+      },
+      inFlight,
+      IDLE_TIMEOUT_MS,
+    )
+  }
+
+  async #restart(): Promise<void> {
+    await this.#process.kill()
+    this.restarts++
+    this.#process = await HotbucketProcess.start({
+      ...processOptions(this.#options, this.#relay, this.restarts + 1),
+      port: this.#process.port,
+    })
+    this.#sweptBytes = 0
+  }
+
+  /** Everything that was asked for since the last sweep. What was not touched since has not changed since. */
+  async sweep(): Promise<void> {
+    const { objects } = await this.#readLog()
+    await this.#sweeper.sweep(objects, this.#process.endpoint)
+    this.#sweptBytes = (await this.#readLog()).endBytes
+  }
+
+  async #readLog(): Promise<{ objects: TouchedObject[]; endBytes: number }> {
+    await using file = await open(logFileOf(this.#options, this.restarts + 1), 'r')
+    const { size } = await file.stat()
+    const bytes = Buffer.alloc(Math.max(0, size - this.#sweptBytes))
+    await file.read(bytes, 0, bytes.length, this.#sweptBytes)
+    const found = new Map<string, TouchedObject>()
+    for (const line of bytes.toString('utf8').split('\n')) {
+      const touched = parseLine(line)
+      if (touched !== undefined) found.set(`${touched.bucket}/${touched.key}`, touched)
     }
-    if (await this.#gate.between(restart, inFlight, IDLE_TIMEOUT_MS)) this.restarts++
+    return { objects: [...found.values()], endBytes: size }
   }
 }
 
@@ -138,18 +169,20 @@ function processOptions({ origin, mode, program, home }: FrontOptions, relay: By
     origin: relay?.endpoint ?? origin.endpoint,
     credentials: origin.credentials,
     home,
-    logFile: join(home, `hotbucket-${String(run).padStart(4, '0')}.log`),
+    logFile: logFileOf({ home }, run),
     flags: mode.flags,
   }
 }
 
-function parseLine(line: string): Partial<TouchedObject> {
-  if (!line.startsWith('{')) return {}
-  try {
-    return JSON.parse(line) as Partial<TouchedObject>
-  } catch {
-    return {}
-  }
+function logFileOf({ home }: Pick<FrontOptions, 'home'>, run: number): string {
+  return join(home, `hotbucket-${String(run).padStart(4, '0')}.log`)
+}
+
+/** The object that a line of hotbucket's log is about; the last line may be half there. */
+function parseLine(line: string): TouchedObject | undefined {
+  if (!line.startsWith('{') || !line.endsWith('}')) return undefined
+  const { bucket, key } = JSON.parse(line) as Partial<TouchedObject>
+  return bucket === undefined || key === undefined ? undefined : { bucket, key }
 }
 
 /** Reads other objects through hotbucket, more of them than the smallest cache holds, so that nothing stays there for long. */
@@ -174,7 +207,8 @@ class Churner {
   async read(): Promise<void> {
     const key = `churn-${this.#next++ % CHURN_OBJECTS}`
     const reply = await this.#through.get(this.#bucket, key)
-    if (reply.status !== 200 || reply.body.length !== CHURN_OBJECT_BYTES) throw new Error(`Cannot churn: "${key}" came with ${reply.status}`)
+    if (reply.status !== 200 || reply.body.length !== CHURN_OBJECT_BYTES)
+      throw new Error(`Cannot churn: "${key}" came with ${reply.status}`)
   }
 
   async close(): Promise<void> {

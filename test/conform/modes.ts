@@ -16,8 +16,20 @@ export type ModeName = (typeof MODE_NAMES)[number]
 const TINY = '16MiB'
 
 export const MODES: Readonly<Record<ModeName, ConformMode>> = {
-  strict: { name: 'strict', title: 'every hit validated', flags: ['--mode', 'strict', '--memory', '256MiB'], churn: false, restarts: false },
+  strict: {
+    name: 'strict',
+    title: 'every hit validated',
+    flags: ['--mode', 'strict', '--memory', '256MiB'],
+    churn: false,
+    restarts: false,
+  },
   ttl: { name: 'ttl', title: 'hits for an hour', flags: ['--mode', 'ttl=1h', '--memory', '256MiB'], churn: false, restarts: false },
   tiny: { name: 'tiny', title: 'constant eviction', flags: ['--mode', 'ttl=1h', '--memory', TINY], churn: true, restarts: false },
-  restart: { name: 'restart', title: 'killed and started midway', flags: ['--mode', 'ttl=1h', '--memory', '256MiB'], churn: false, restarts: true },
+  restart: {
+    name: 'restart',
+    title: 'killed and started midway',
+    flags: ['--mode', 'ttl=1h', '--memory', '256MiB'],
+    churn: false,
+    restarts: true,
+  },
 }

@@ -24,13 +24,27 @@ export function printRow(row: Row, say: Say): void {
     `  ${row.mode}: ${verdict.passedThrough} of ${verdict.checks} pass, ${verdict.differences.length} differ, ${verdict.explained.length} differ as explained; ` +
       `swept ${swept.objects} objects, ${swept.cached} cached, ${swept.differences.length} differ; ${row.restarts} restarts; ${seconds} s`,
   )
-  for (const { check, detail } of verdict.differences) say(`  DIFFERENCE ${row.suite}/${row.mode} "${check}"\n    ${detail.slice(0, DETAIL_CHARACTERS_MAX).replaceAll('\n', '\n    ')}`)
+  for (const { check, detail } of verdict.differences)
+    say(`  DIFFERENCE ${row.suite}/${row.mode} "${check}"\n    ${detail.slice(0, DETAIL_CHARACTERS_MAX).replaceAll('\n', '\n    ')}`)
   for (const line of swept.differences.slice(0, SWEEP_LINES_MAX)) say(`  DIFFERENCE ${row.suite}/${row.mode} sweep: ${line}`)
 }
 
 /** All suites and modes, and what fails at the origin already. */
 export function printTable(rows: readonly Row[], origin: string, say: Say): void {
-  const header = ['suite', 'mode', 'checks', 'direct', 'through', 'difference', 'explained', 'swept', 'cached', 'sweep difference', 'restarts', 'time']
+  const header = [
+    'suite',
+    'mode',
+    'checks',
+    'direct',
+    'through',
+    'difference',
+    'explained',
+    'swept',
+    'cached',
+    'sweep difference',
+    'restarts',
+    'time',
+  ]
   const lines = rows.map(({ suite, mode, verdict, swept, restarts, elapsedMs }) => [
     suite,
     mode,
@@ -41,7 +55,13 @@ export function printTable(rows: readonly Row[], origin: string, say: Say): void
   const all = [header, ...lines]
   const widths = header.map((_, column) => Math.max(...all.map((line) => line[column]?.length ?? 0)))
   say(`\norigin: ${origin}`)
-  for (const line of all) say(line.map((text, column) => text.padEnd(widths[column] ?? 0)).join('  ').trimEnd())
+  for (const line of all)
+    say(
+      line
+        .map((text, column) => text.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
   for (const [suite, members] of Map.groupBy(rows, (row) => row.suite)) {
     const failing = members[0]?.verdict.failsDirect ?? []
     if (failing.length > 0) say(`\n${suite}: ${failing.length} checks fail at the origin itself and do not count: ${failing.join(', ')}`)

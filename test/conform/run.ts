@@ -13,7 +13,6 @@ import { type Options, parseOptions } from './options.ts'
 import { type Row, printRow, printTable } from './report.ts'
 import type { CheckResult, Suite } from './suite.ts'
 import { makeSuites } from './suites.ts'
-import { sweep } from './sweep.ts'
 import { judge } from './verdict.ts'
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`)
@@ -30,7 +29,7 @@ async function runDirect(suite: Suite, run: Run): Promise<CheckResult[]> {
   await mkdir(workDirectory, { recursive: true })
   const { endpoint, credentials } = run.origin
   const between = async (): Promise<void> => undefined
-  return suite.run({ side: 'direct', endpoint, credentials, workDirectory, between, say, origin: run.origin })
+  return suite.run({ side: 'direct', endpoint, credentials, workDirectory, between, beforeCleanUp: between, say, origin: run.origin })
 }
 
 /** One suite through hotbucket in one mode, judged by what the origin did with it, and then the sweep. */
@@ -45,12 +44,22 @@ async function runThrough(suite: Suite, modeName: ModeName, direct: readonly Che
     const { endpoint } = front
     const between = async (): Promise<void> => front.between()
     if (!suite.callsBetween) front.startTimer()
-    const results = await suite.run({ side: 'through', endpoint, credentials: origin.credentials, workDirectory: home, between, say, origin, mode })
+    const beforeCleanUp = async (): Promise<void> => front.sweep()
+    const results = await suite.run({
+      side: 'through',
+      endpoint,
+      credentials: origin.credentials,
+      workDirectory: home,
+      between,
+      beforeCleanUp,
+      say,
+      origin,
+      mode,
+    })
     await front.quiet()
-    const swept = await sweep(await front.touched(), { origin, endpoint, askOrigin: modeName === 'strict' })
     const explained = EXPLAINED.filter((one) => one.origin === undefined || one.origin.test(origin.name))
     const verdict = judge(direct, results, explained)
-    return { suite: suite.name, mode: modeName, verdict, swept, restarts: front.restarts, elapsedMs: Date.now() - startedMs }
+    return { suite: suite.name, mode: modeName, verdict, swept: front.swept, restarts: front.restarts, elapsedMs: Date.now() - startedMs }
   } finally {
     await front.stop()
   }

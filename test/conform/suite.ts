@@ -22,6 +22,8 @@ export interface SuiteTarget {
   readonly workDirectory: string
   /** Called between two checks: in some modes hotbucket is restarted there, or its cache is flushed with other objects. */
   readonly between: () => Promise<void>
+  /** Called when all was done, and before it is deleted. */
+  readonly beforeCleanUp: () => Promise<void>
   readonly say: (line: string) => void
   /** What hotbucket is in front of. */
   readonly origin: TestOrigin

@@ -1,7 +1,12 @@
 import { difference } from '../clients/corpus.ts'
 import type { TestOrigin } from '../clients/origins/test-origin.ts'
 import { type Reply, ReferenceClient } from '../clients/reference-client.ts'
-import type { TouchedObject } from './front.ts'
+
+/** An object that hotbucket answered for, as its log names it. */
+export interface TouchedObject {
+  readonly bucket: string
+  readonly key: string
+}
 
 export interface SweepResult {
   readonly objects: number
@@ -12,45 +17,69 @@ export interface SweepResult {
 }
 
 /** Fields of a cached head that must be those of the origin. */
-const OWN_FIELDS: ReadonlySet<string> = new Set(['cache-status', 'connection', 'date', 'keep-alive', 'server', 'x-amz-request-id', 'x-amz-id-2', 'age'])
-
-interface SweepOptions {
-  readonly origin: TestOrigin
-  readonly endpoint: string
-  /** In a mode that validates every hit nothing is answered unasked, so the objects are read as anyone would. */
-  readonly askOrigin: boolean
-}
+const OWN_FIELDS: ReadonlySet<string> = new Set([
+  'cache-status',
+  'connection',
+  'date',
+  'keep-alive',
+  'server',
+  'x-amz-request-id',
+  'x-amz-id-2',
+  'age',
+])
 
 /**
- * Compares what is cached with the origin: every object that was ever asked for is read with `only-if-cached`, head and body, and
- * what comes must be what the origin gives at this moment.
+ * Compares what is cached with the origin: every object that was asked for is read with `only-if-cached`, head and body, and what
+ * comes must be what the origin gives at this moment. In a mode that validates every hit nothing is answered unasked, so there
+ * the objects are read as anyone would.
  */
-export async function sweep(objects: readonly TouchedObject[], options: SweepOptions): Promise<SweepResult> {
-  const direct = new ReferenceClient(options.origin.endpoint, options.origin.credentials)
-  const through = new ReferenceClient(options.endpoint, options.origin.credentials)
-  const headers: Record<string, string> = options.askOrigin ? {} : { 'cache-control': 'only-if-cached' }
-  let [cached, bytes] = [0, 0]
-  const differences: string[] = []
-  try {
-    for (const { bucket, key } of objects) {
-      for (const method of ['HEAD', 'GET']) {
-        const ours = await through.send({ method, bucket, key, headers })
-        if (ours.status === 504) continue
-        if (method === 'GET') [cached, bytes] = [cached + 1, bytes + ours.body.length]
-        const wrong = wrongWith(ours, await direct.send({ method, bucket, key }))
-        if (wrong !== undefined) differences.push(`${method} ${bucket}/${key}: ${wrong}`)
-      }
-    }
-  } finally {
-    direct.close()
-    through.close()
+export class Sweeper {
+  readonly #direct: ReferenceClient
+  readonly #origin: TestOrigin
+  readonly #headers: Readonly<Record<string, string>>
+  #result: SweepResult = { objects: 0, cached: 0, bytes: 0, differences: [] }
+
+  constructor(origin: TestOrigin, askOrigin: boolean) {
+    this.#origin = origin
+    this.#direct = new ReferenceClient(origin.endpoint, origin.credentials)
+    this.#headers = askOrigin ? {} : { 'cache-control': 'only-if-cached' }
   }
-  return { objects: objects.length, cached, bytes, differences }
+
+  /** All sweeps so far. */
+  get result(): SweepResult {
+    return this.#result
+  }
+
+  async sweep(objects: readonly TouchedObject[], endpoint: string): Promise<void> {
+    const through = new ReferenceClient(endpoint, this.#origin.credentials)
+    try {
+      for (const object of objects) await this.#compare(object, through)
+    } finally {
+      through.close()
+    }
+  }
+
+  close(): void {
+    this.#direct.close()
+  }
+
+  async #compare(object: TouchedObject, through: ReferenceClient): Promise<void> {
+    let { objects, cached, bytes } = this.#result
+    objects++
+    const differences = [...this.#result.differences]
+    for (const method of ['HEAD', 'GET']) {
+      const ours = await through.send({ method, ...object, headers: this.#headers })
+      if (ours.status === 504 || ours.status >= 300) continue
+      if (method === 'GET') [cached, bytes] = [cached + 1, bytes + ours.body.length]
+      const wrong = wrongWith(ours, await this.#direct.send({ method, ...object }))
+      if (wrong !== undefined) differences.push(`${method} ${object.bucket}/${object.key}: ${wrong}`)
+    }
+    this.#result = { objects, cached, bytes, differences }
+  }
 }
 
 function wrongWith(ours: Reply, theirs: Reply): string | undefined {
   if (ours.status !== theirs.status) return `status ${ours.status}, at the origin ${theirs.status}`
-  if (ours.status >= 300) return undefined
   const names = new Set([...Object.keys(ours.headers), ...Object.keys(theirs.headers)])
   const changed = [...names].filter((name) => !OWN_FIELDS.has(name) && ours.headers[name] !== theirs.headers[name])
   if (changed.length > 0) {

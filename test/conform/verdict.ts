@@ -42,7 +42,9 @@ export function judge(direct: readonly CheckResult[], through: readonly CheckRes
   return {
     checks: direct.filter((result) => result.outcome !== 'skip').length,
     passedDirect: direct.filter((result) => result.outcome === 'pass').length,
-    passedThrough: through.filter((result) => result.outcome === 'pass').length - found.filter(({ check }) => throughByName.get(check)?.outcome === 'pass').length,
+    passedThrough:
+      through.filter((result) => result.outcome === 'pass').length -
+      found.filter(({ check }) => throughByName.get(check)?.outcome === 'pass').length,
     differences: found.filter(({ check }) => whyOf(check) === undefined),
     explained: found.flatMap((one) => {
       const why = whyOf(one.check)

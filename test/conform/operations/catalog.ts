@@ -1,11 +1,22 @@
+import { accessChecks } from './checks/access.ts'
+import { checksumChecks } from './checks/checksums.ts'
+import { conditionalWriteChecks } from './checks/conditional-writes.ts'
 import { conditionChecks } from './checks/conditions.ts'
 import { copyChecks } from './checks/copies.ts'
+import { deleteChecks } from './checks/deletes.ts'
+import { encryptionChecks } from './checks/encryption.ts'
+import { keyChecks } from './checks/keys.ts'
 import { listChecks } from './checks/lists.ts'
 import { multipartChecks } from './checks/multipart.ts'
 import { objectChecks } from './checks/objects.ts'
 import { overrideChecks } from './checks/overrides.ts'
+import { presignedChecks } from './checks/presigned.ts'
 import { rangeChecks } from './checks/ranges.ts'
+import { refusalChecks } from './checks/refusals.ts'
+import { settingChecks } from './checks/settings.ts'
+import { tagChecks } from './checks/tags-and-locks.ts'
 import { versionChecks } from './checks/versions.ts'
+import { wireChecks } from './checks/wire.ts'
 import type { CheckGroup } from './trial.ts'
 
 /** Every check of the operation suite. */
@@ -16,6 +27,17 @@ export const CHECK_GROUPS: readonly CheckGroup[] = [
   overrideChecks,
   copyChecks,
   multipartChecks,
-  listChecks,
+  checksumChecks,
+  conditionalWriteChecks,
+  deleteChecks,
   versionChecks,
+  tagChecks,
+  listChecks,
+  keyChecks,
+  presignedChecks,
+  accessChecks,
+  settingChecks,
+  encryptionChecks,
+  refusalChecks,
+  wireChecks,
 ]

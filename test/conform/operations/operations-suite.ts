@@ -32,20 +32,31 @@ async function runGroups(groups: readonly CheckGroup[], target: SuiteTarget, onl
   let made = 0
   const newBucketName = (): string => `${prefix}-${String(++made).padStart(4, '0')}`
   const results: CheckResult[] = []
+  const buckets: string[] = []
   try {
     for (const group of groups) {
       const chosen = Object.entries(group.checks).filter(([name]) => only?.test(`${group.name}: ${name}`) !== false)
       if (chosen.length === 0) continue
       const bucket = newBucketName()
       await sdk.createBucket({ Bucket: bucket })
+      buckets.push(bucket)
       for (const [name, check] of chosen) {
         await target.between()
-        const options = { name: keyName(name), endpoint: target.endpoint, credentials: target.credentials, bucket, raw, agent, newBucketName }
-        results.push(await runCheck(`${group.name}: ${name}`, check, { options, sdk }))
+        const options = {
+          name: keyName(name),
+          endpoint: target.endpoint,
+          credentials: target.credentials,
+          bucket,
+          raw,
+          agent,
+          newBucketName,
+        }
+        results.push(await runCheck(`${group.name}: ${name}`, check, { options, buckets }))
       }
-      await emptyBucket(sdk, bucket)
     }
+    await target.beforeCleanUp()
   } finally {
+    for (const bucket of buckets) await emptyBucket(sdk, bucket)
     raw.close()
     agent.destroy()
     sdk.destroy()
@@ -56,7 +67,7 @@ async function runGroups(groups: readonly CheckGroup[], target: SuiteTarget, onl
 async function runCheck(
   name: string,
   check: Check,
-  { options, sdk }: { options: ConstructorParameters<typeof Trial>[0]; sdk: S3 },
+  { options, buckets }: { options: ConstructorParameters<typeof Trial>[0]; buckets: string[] },
 ): Promise<CheckResult> {
   const trial = new Trial(options)
   let [outcome, detail]: [CheckResult['outcome'], string] = ['pass', '']
@@ -66,7 +77,7 @@ async function runCheck(
     ;[outcome, detail] = ['fail', error instanceof Error ? `${error.name}: ${error.message}` : String(error)]
   }
   trial.s3.destroy()
-  for (const bucket of trial.buckets) await emptyBucket(sdk, bucket)
+  buckets.push(...trial.buckets)
   return { name, outcome, detail: trial.transcript.plain(detail), seen: trial.transcript.lines }
 }
 

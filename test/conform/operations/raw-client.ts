@@ -49,7 +49,7 @@ export class RawClient {
     const outgoing = http.request({
       method: request.method,
       path: request.afterSigning?.(target) ?? target,
-      headers: { ...(body.length > 0 || /^P/.test(request.method) ? length : {}), ...headers, ...request.unsigned },
+      headers: { ...(body.length > 0 || request.method.startsWith('P') ? length : {}), ...headers, ...request.unsigned },
       hostname: this.#endpoint.hostname,
       port: this.#endpoint.port,
       agent: this.#agent,
@@ -103,7 +103,10 @@ export class RawClient {
       case 'header':
         return { target: plain, headers: signHeaders(parts, credentials, now) }
       case 'query':
-        return { target: `${path}?${presignQuery(parts, credentials, request.expiresSeconds ?? 600, now)}`, headers: { host: parts.host, ...headers } }
+        return {
+          target: `${path}?${presignQuery(parts, credentials, request.expiresSeconds ?? 600, now)}`,
+          headers: { host: parts.host, ...headers },
+        }
       case 'none':
         return { target: plain, headers: { host: parts.host, ...headers } }
     }

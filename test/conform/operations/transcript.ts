@@ -14,10 +14,23 @@ const IGNORED_FIELDS: ReadonlySet<string> = new Set([
   'x-amzn-requestid',
 ])
 
+/** What says nothing of the object: an error's length depends on the ids in its text, and servers differ in what else they add. */
+const IGNORED_IN_ERRORS: ReadonlySet<string> = new Set(['accept-ranges', 'content-length', 'content-range'])
+
 /** Fields and elements whose value a server makes up, and that come back in later requests. */
 const MADE_UP: readonly RegExp[] = [/^x-amz-.*version-id$/i, /version-?id$/i, /uploadid/i, /token/i, /version-?id-?marker/i]
 /** Made up, and never asked for again. */
-const PASSING: ReadonlySet<string> = new Set(['RequestId', 'HostId', 'LastModified', 'CreationDate', 'Initiated', 'Date', 'requestId', 'extendedRequestId', 'cfId'])
+const PASSING: ReadonlySet<string> = new Set([
+  'RequestId',
+  'HostId',
+  'LastModified',
+  'CreationDate',
+  'Initiated',
+  'Date',
+  'requestId',
+  'extendedRequestId',
+  'cfId',
+])
 
 const HTTP_DATE = /\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT\b/g
 const ISO_DATE = /\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g
@@ -53,10 +66,11 @@ export class Transcript {
   /** The fields that count, in the order of their names. */
   fields(fields: Fields, options: { readonly error: boolean }): string {
     const shown: string[] = []
-    for (const name of Object.keys(fields).map((one) => one.toLowerCase()).sort()) {
+    for (const name of Object.keys(fields)
+      .map((one) => one.toLowerCase())
+      .sort()) {
       const raw = fields[name]
-      // The length of an error's text depends on ids in it.
-      if (raw === undefined || IGNORED_FIELDS.has(name) || (options.error && name === 'content-length')) continue
+      if (raw === undefined || IGNORED_FIELDS.has(name) || (options.error && IGNORED_IN_ERRORS.has(name))) continue
       const value = Array.isArray(raw) ? raw.join(', ') : raw
       this.#learn(name, value)
       shown.push(`${name}: ${value}`)

@@ -80,7 +80,14 @@ export class Trial {
   /** An SDK client whose calls are not recorded. */
   plainClient(): S3 {
     const { endpoint, credentials, agent } = this.#options
-    return new S3({ endpoint, region: credentials.region, credentials, forcePathStyle: true, maxAttempts: 1, requestHandler: { httpAgent: agent } })
+    return new S3({
+      endpoint,
+      region: credentials.region,
+      credentials,
+      forcePathStyle: true,
+      maxAttempts: 1,
+      requestHandler: { httpAgent: agent },
+    })
   }
 
   /** A key of this check's own. */

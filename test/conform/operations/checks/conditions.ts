@@ -97,7 +97,13 @@ for (const condition of CONDITIONS) {
 }
 
 const missing: Check = async (t) => {
-  for (const condition of [{ 'if-match': ETAG }, { 'if-none-match': ETAG }, { 'if-match': '*' }, { 'if-none-match': '*' }, { 'if-modified-since': PAST }]) {
+  for (const condition of [
+    { 'if-match': ETAG },
+    { 'if-none-match': ETAG },
+    { 'if-match': '*' },
+    { 'if-none-match': '*' },
+    { 'if-modified-since': PAST },
+  ]) {
     for (const method of ['GET', 'HEAD']) await t.may(t.send({ method, path: t.path(), headers: condition }))
   }
 }

@@ -15,7 +15,13 @@ function source(t: Trial, name = 'source', more = ''): string {
 /** Source and target are warm before the copy, and both are read after it. */
 function copied(input: CopyInput, sizeBytes = 20): Check {
   return async (t) => {
-    await t.s3.putObject({ ...t.at('source'), Body: bodyOf('source', sizeBytes), ContentType: 'text/source', Metadata: { from: 'source' }, Tagging: 'a=1' })
+    await t.s3.putObject({
+      ...t.at('source'),
+      Body: bodyOf('source', sizeBytes),
+      ContentType: 'text/source',
+      Metadata: { from: 'source' },
+      Tagging: 'a=1',
+    })
     await t.s3.putObject({ ...t.at('target'), Body: 'old target', ContentType: 'text/target' })
     await t.look('source')
     await t.look('target')
@@ -102,7 +108,9 @@ export const copyChecks: CheckGroup = {
     'an empty source': async (t) => t.may(t.send({ method: 'PUT', path: t.path(), headers: { 'x-amz-copy-source': '' } })),
     'a source with a body beside it': async (t) => {
       await t.s3.putObject({ ...t.at('source'), Body: 'the source' })
-      await t.may(t.send({ method: 'PUT', path: t.path('target'), headers: { 'x-amz-copy-source': `/${source(t)}` }, body: Buffer.from('beside') }))
+      await t.may(
+        t.send({ method: 'PUT', path: t.path('target'), headers: { 'x-amz-copy-source': `/${source(t)}` }, body: Buffer.from('beside') }),
+      )
       await t.look('target')
     },
     'a chain of copies': async (t) => {

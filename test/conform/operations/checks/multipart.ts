@@ -113,7 +113,12 @@ export const multipartChecks: CheckGroup = {
     'one small part': uploaded([10]),
     'an empty part': uploaded([0]),
     'three parts': uploaded([PART, PART + 1, 3]),
-    'with metadata': uploaded([PART, 1], { Metadata: { of: 'upload' }, ContentType: 'text/parts', CacheControl: 'no-cache', Tagging: 'a=b' }),
+    'with metadata': uploaded([PART, 1], {
+      Metadata: { of: 'upload' },
+      ContentType: 'text/parts',
+      CacheControl: 'no-cache',
+      Tagging: 'a=b',
+    }),
     'with an ACL': uploaded([PART, 1], { ACL: 'public-read' }),
     'with checksums CRC32': uploaded([PART, 1], { ChecksumAlgorithm: 'CRC32' }),
     'with checksums SHA256': uploaded([PART, 1], { ChecksumAlgorithm: 'SHA256', ChecksumType: 'COMPOSITE' }),

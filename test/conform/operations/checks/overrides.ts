@@ -9,7 +9,10 @@ const OVERRIDES: Readonly<Record<string, string>> = {
   'response-expires': 'Thu, 01 Dec 2027 16:00:00 GMT',
 }
 
-function overridden(query: Readonly<Record<string, string>>, request: { method?: string; headers?: Record<string, string>; sign?: 'header' | 'query' | 'none' }): Check {
+function overridden(
+  query: Readonly<Record<string, string>>,
+  request: { method?: string; headers?: Record<string, string>; sign?: 'header' | 'query' | 'none' },
+): Check {
   return async (t) => {
     await t.s3.putObject({ ...t.at(), Body: 'body', ContentType: 'text/own', CacheControl: 'max-age=1', ACL: 'public-read' })
     await t.s3.getObject(t.at())

@@ -1,4 +1,4 @@
-import type { ListObjectVersionsOutput } from "@aws-sdk/client-s3"
+import type { ListObjectVersionsOutput } from '@aws-sdk/client-s3'
 import { bodyOf } from '../../../clients/corpus.ts'
 import type { Check, CheckGroup, Trial } from '../trial.ts'
 
@@ -90,7 +90,10 @@ const deleteMany: Check = async (t) => {
   for (const body of ['one', 'two', 'three']) await v.put(body)
   for (const id of v.ids) await v.look(id)
   await v.look()
-  const Objects = [{ Key, VersionId: v.ids[2] }, { Key, VersionId: v.ids[1] }]
+  const Objects = [
+    { Key, VersionId: v.ids[2] },
+    { Key, VersionId: v.ids[1] },
+  ]
   await t.may(t.s3.deleteObjects({ Bucket: v.Bucket, Delete: { Objects } }))
   await v.look()
   await v.look(v.ids[1])
@@ -156,7 +159,9 @@ const pages: Check = async (t) => {
   await t.s3.deleteObject({ Bucket: v.Bucket, Key })
   let [KeyMarker, VersionIdMarker]: (string | undefined)[] = []
   for (let page = 0; page < 10; page++) {
-    const answer: ListObjectVersionsOutput | undefined = await t.may(t.s3.listObjectVersions({ Bucket: v.Bucket, MaxKeys: 2, KeyMarker, VersionIdMarker }))
+    const answer: ListObjectVersionsOutput | undefined = await t.may(
+      t.s3.listObjectVersions({ Bucket: v.Bucket, MaxKeys: 2, KeyMarker, VersionIdMarker }),
+    )
     if (answer?.IsTruncated !== true) return
     ;[KeyMarker, VersionIdMarker] = [answer.NextKeyMarker, answer.NextVersionIdMarker]
   }
