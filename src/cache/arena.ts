@@ -72,6 +72,12 @@ export class Arena {
     Atomics.add(this.#pins, worker * this.#stripeWords + segment, 1)
   }
 
+  /** Takes back a pin that the other worker was not told of. */
+  unpinFor(worker: number, segment: number): void {
+    const before = Atomics.sub(this.#pins, worker * this.#stripeWords + segment, 1)
+    assert(before > 0, 'a segment is unpinned as often as it was pinned')
+  }
+
   /** Gives a pin back; true where it was this worker's last one. */
   unpin(segment: number): boolean {
     const before = Atomics.sub(this.#pins, this.#ownStripe + segment, 1)

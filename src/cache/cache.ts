@@ -11,11 +11,14 @@ import type {
   VersionReader,
 } from './api.ts'
 import { PinnedHead } from './cached-head.ts'
+import { MESSAGE_ONLY, type ErrorCodec } from './foreign-error.ts'
 import { Generations } from './generations.ts'
-import type { CacheMessage } from './message.ts'
+import { isAboutRead, type CacheMessage, type ReadMessage } from './message.ts'
 import { OwnedPart, type FillLimits } from './owned-part.ts'
 import { RecordFinder, type VerifyReads } from './record-finder.ts'
 import { ZERO_COUNTERS } from './record-store.ts'
+import { RemoteReader, RemoteReads } from './remote-reader.ts'
+import { SegmentPool } from './segment-pool.ts'
 import type { CacheShare } from './share.ts'
 
 export interface CacheOptions extends FillLimits {
@@ -28,6 +31,8 @@ export interface CacheOptions extends FillLimits {
   /** Called for this worker's own objects only. */
   readonly fetcher: (ask: FetchAsk) => FetchRange
   readonly verifyReads?: VerifyReads
+  /** How `fetcher`'s failures get to readers in other workers. */
+  readonly errors?: ErrorCodec
 }
 
 /**
@@ -40,20 +45,26 @@ export class Cache {
   readonly #post: (worker: number, message: CacheMessage) => void
   readonly #finder: RecordFinder
   readonly #generations: Generations
+  readonly #pool: SegmentPool
+  readonly #remote: RemoteReads
   /** Absent where this worker owns nothing. */
   readonly #part: OwnedPart | undefined
   readonly #awaitedForgets = new Map<number, () => void>()
   #lastForget = 0
 
   constructor(options: CacheOptions) {
-    const { share, worker, fetcher } = options
+    const { share, worker, post, errors = MESSAGE_ONLY } = options
     this.#share = share
     this.#worker = worker
     this.#post = options.post
     this.#finder = new RecordFinder(share, worker, options.verifyReads ?? 'first')
     this.#generations = new Generations(share, this.#finder.hasher)
-    const parts = { finder: this.#finder, generations: this.#generations }
-    this.#part = worker < share.layout.owners ? new OwnedPart({ ...options, ...parts, owner: worker, fetcher }) : undefined
+    this.#pool = new SegmentPool(share)
+    this.#remote = new RemoteReads({ finder: this.#finder, post, errors })
+    const parts = { finder: this.#finder, generations: this.#generations, pool: this.#pool, errors }
+    this.#part = worker < share.layout.owners ? new OwnedPart({ ...options, ...parts, owner: worker }) : undefined
+    this.#finder.onIdle = () => this.#roomAgain()
+    if (this.#part !== undefined) this.#part.store.logs.onGiven = () => this.#feedOthers()
     this.#finder.onCorrupt = (owner, { lo, hi, location }) => {
       if (owner === worker) this.#part?.store.removeCorrupt({ lo, hi, location })
       else this.#post(owner, { kind: 'corrupt', lo, hi, location })
@@ -91,6 +102,7 @@ export class Cache {
 
   /** Reads bytes [start, end) of a version. */
   openReader(version: ObjectVersion, start: number, end: number, options: ReadOptions): VersionReader {
+    if (this.ownerOf(version.key) !== this.#worker) return new RemoteReader(this.#remote, version, { start, end }, options)
     return this.#ownPart(version.key).openReader(version, start, end, options)
   }
 
@@ -114,6 +126,10 @@ export class Cache {
 
   /** What another worker's cache posted to this one. */
   receive(from: number, message: CacheMessage): void {
+    if (isAboutRead(message)) {
+      this.#receiveRead(from, message)
+      return
+    }
     switch (message.kind) {
       case 'invalidate':
         this.#part?.forget(message.key)
@@ -126,6 +142,54 @@ export class Cache {
       case 'corrupt':
         this.#part?.store.removeCorrupt(message)
         break
+      case 'yield':
+        this.#post(from, { kind: 'yielded', given: this.#part?.store.logs.yieldSegment() ?? false })
+        break
+      case 'yielded':
+        this.#part?.yielded(message.given)
+        break
+      case 'room':
+        this.#part?.roomAgain()
+        break
+    }
+  }
+
+  #receiveRead(from: number, message: ReadMessage): void {
+    const { kind, id } = message
+    const part = this.#part
+    switch (kind) {
+      case 'pieces':
+        this.#remote.pieces(from, message)
+        break
+      case 'failed':
+        this.#remote.failed(id, message.error)
+        break
+      case 'read':
+        part?.served.open(from, message, part.openReader(message.version, message.start, message.end, message))
+        break
+      case 'taken':
+        part?.served.taken(from, id, message.bytes)
+        break
+      case 'close':
+        part?.served.close(from, id)
+        break
+      case 'returned':
+        part?.served.returned(id)
+        break
+    }
+  }
+
+  /** This worker has no pin of some segment any more. */
+  #roomAgain(): void {
+    this.#part?.roomAgain()
+    this.#feedOthers()
+  }
+
+  /** Wakes owners in other threads that wait for room. */
+  #feedOthers(): void {
+    if (!this.#pool.someStarve) return
+    for (let owner = 0; owner < this.#pool.owners; owner++) {
+      if (owner !== this.#worker && this.#pool.takeStarving(owner)) this.#post(owner, { kind: 'room' })
     }
   }
 
@@ -141,7 +205,7 @@ export class Cache {
       pins: (speaks ? this.#finder.arena.pinCount() : 0) + overflowBlocks,
       flights,
       fillsInProgress,
-      foreignReaders: 0,
+      foreignReaders: this.#part?.served.count ?? 0,
     }
   }
 

@@ -10,17 +10,19 @@ export interface FillMemory {
   free(): void
 }
 
-/** Hands out memory for arriving blocks: from the arena, or, while that is pinned full, a bounded amount from the heap. */
+/** Hands out memory for arriving blocks: from the arena, or, while that is pinned full, a bounded amount of memory of their own, shared so that other workers can be given it. */
 export class FillRoom {
   readonly #store: RecordStore
   readonly #overflow: ByteBudget
   readonly #waiting = new Set<() => void>()
+  readonly #onWaiting: (waits: boolean) => void
   #overflowBlocks = 0
 
-  constructor(store: RecordStore, overflowBytesMax: number) {
+  /** `onWaiting` is called with whether somebody waits. */
+  constructor(store: RecordStore, overflowBytesMax: number, onWaiting: (waits: boolean) => void) {
     this.#store = store
     this.#overflow = new ByteBudget(overflowBytesMax)
-    store.finder.onIdle = () => this.#wakeAll()
+    this.#onWaiting = onWaiting
   }
 
   /** Blocks in private memory: a gauge of held things like a pin. */
@@ -34,28 +36,33 @@ export class FillRoom {
     return { bytes: reservation.body, reservation, free: () => this.#store.finder.unpin(reservation.segment) }
   }
 
-  fromHeap(draft: RecordDraft): FillMemory | undefined {
+  ownMemory(draft: RecordDraft): FillMemory | undefined {
     const bytes = draftBodyBytes(draft)
     if (!this.#overflow.tryTake(bytes)) return undefined
     this.#overflowBlocks++
     const free = (): void => {
       this.#overflowBlocks--
       this.#overflow.give(bytes)
-      this.#wakeAll()
+      this.wakeAll()
     }
-    return { bytes: Buffer.allocUnsafeSlow(bytes), reservation: undefined, free }
+    return { bytes: Buffer.from(new SharedArrayBuffer(bytes)), reservation: undefined, free }
   }
 
-  /** Calls `poke` when there may be room again, until `leave`. */
+  /** Calls `poke` when there may be room again, until `leave`. Look for room once more after this: it may have come before. */
   wait(poke: () => void): void {
     this.#waiting.add(poke)
+    if (this.#waiting.size === 1) this.#onWaiting(true)
   }
 
   leave(poke: () => void): void {
     this.#waiting.delete(poke)
+    if (this.#waiting.size === 0) this.#onWaiting(false)
   }
 
-  #wakeAll(): void {
+  /** There may be room. Who waits is noted down again before looking, so that what comes free meanwhile is told. */
+  wakeAll(): void {
+    if (this.#waiting.size === 0) return
+    this.#onWaiting(true)
     for (const poke of this.#waiting) poke()
   }
 }

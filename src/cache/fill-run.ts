@@ -248,7 +248,7 @@ export class FillRun {
       this.#live.dropRetained(blockAt(fastest))
       // Private memory only for bytes that a reader stands before: the origin waits for readers then, not readers for each other.
       const needed = this.#readers.size > 0 ? blockAt(fastest) >= blockNo : !this.#attended && !storable && blockNo === this.#firstBlock
-      memory = needed ? room.fromHeap(draft) : undefined
+      memory = needed ? room.ownMemory(draft) : undefined
     }
     if (memory === undefined && this.#readers.size === 0 && (this.#attended || full || !storable)) {
       this.abort(new Error('nobody reads it and there is no room for it'))

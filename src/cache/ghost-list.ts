@@ -11,16 +11,17 @@ export class GhostList {
   readonly #prints: Int32Array
   readonly #droppedAt: Int32Array
   readonly #buckets: number
-  readonly #windowBytes: number
+  /** Names older than this many bytes of droppings are forgotten. */
+  windowBytes: number
   /** Granules dropped so far, modulo 2^32. */
   #dropped = 0
 
-  /** `entries` is a power of two; names older than `windowBytes` of droppings are forgotten. */
-  constructor(entries: number, windowBytes: number) {
+  /** `entries` is a multiple of 4. */
+  constructor(entries: number, windowBytes = 0) {
     this.#prints = new Int32Array(entries)
     this.#droppedAt = new Int32Array(entries)
     this.#buckets = entries / BUCKET_ENTRIES
-    this.#windowBytes = windowBytes
+    this.windowBytes = windowBytes
   }
 
   add(name: NameHash, bytes: number): void {
@@ -47,7 +48,7 @@ export class GhostList {
       if (this.#prints[i] !== print) continue
       this.#prints[i] = 0
       const ageBytes = this.#ageGranules(i) * GRANULE_BYTES
-      return ageBytes <= this.#windowBytes ? ageBytes : undefined
+      return ageBytes <= this.windowBytes ? ageBytes : undefined
     }
     return undefined
   }

@@ -1,5 +1,6 @@
 import { assert } from '../base/assert.ts'
 import { BLOCK_BYTES } from './block.ts'
+import { poolBytes } from './segment-pool.ts'
 
 /** Records begin on multiples of this; locations count in it, so 32 bits name 256 GiB. */
 export const GRANULE_BYTES = 64
@@ -56,7 +57,7 @@ export interface CacheLayout extends ThreadCounts {
   readonly generations: number
   /** 32-bit counts that each worker has for its pins, rounded up to whole cache lines. */
   readonly pinStripeWords: number
-  /** Index, ghosts, generations and pins: everything beside the arena. */
+  /** Index, ghosts, generations, pins and pool: everything beside the arena. */
   readonly indexBytes: number
 }
 
@@ -74,7 +75,7 @@ export function layoutFor(memoryBytes: number, threads: ThreadCounts = { owners:
   const generations = Math.min(GENERATIONS_MAX, powerOfTwoUpTo(slots * owners))
   const units = Math.floor(memoryBytes / RECORD_BYTES_MAX)
   const partBytes = slots * SLOT_BYTES + (smallGhosts + mainGhosts) * 8
-  const tableBytes = partBytes * owners + (generations + roundUp(units, PIN_STRIPE_WORDS) * workers) * 4
+  const tableBytes = partBytes * owners + (generations + roundUp(units, PIN_STRIPE_WORDS) * workers) * 4 + poolBytes(units, owners)
   const arenaUnits = Math.floor((memoryBytes - tableBytes) / RECORD_BYTES_MAX)
   const segmentUnits = Math.max(1, Math.min(SEGMENT_UNITS_MAX, Math.floor(arenaUnits / SEGMENTS_WANTED)))
   const segmentCount = Math.floor(arenaUnits / segmentUnits)

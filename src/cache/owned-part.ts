@@ -7,6 +7,11 @@ import { FillRun } from './fill-run.ts'
 import type { Generations } from './generations.ts'
 import { isVersionOf, validatedAtOf } from './record.ts'
 import type { RecordFinder } from './record-finder.ts'
+import { ServedReads } from './served-reads.ts'
+import type { SegmentPool } from './segment-pool.ts'
+import { YieldQuestion } from './yield-question.ts'
+import type { CacheMessage } from './message.ts'
+import type { ErrorCodec } from './foreign-error.ts'
 import { RecordStore, type StoreCounters } from './record-store.ts'
 import { FETCH_RUN_BYTES } from './run.ts'
 import { RunTable } from './run-table.ts'
@@ -33,12 +38,17 @@ export interface PartOptions extends FillLimits {
   readonly owner: number
   readonly finder: RecordFinder
   readonly generations: Generations
+  readonly pool: SegmentPool
+  readonly post: (worker: number, message: CacheMessage) => void
   readonly fetcher: (ask: FetchAsk) => FetchRange
+  readonly errors: ErrorCodec
 }
 
 /** What an owner alone does for its objects: fill, store, forget. */
 export class OwnedPart {
   readonly store: RecordStore
+  readonly served: ServedReads
+  readonly #question: YieldQuestion
   readonly #generations: Generations
   readonly #runs: RunTable
   readonly #room: FillRoom
@@ -47,13 +57,17 @@ export class OwnedPart {
   #closed = false
 
   constructor(options: PartOptions) {
-    const { share, finder, generations } = options
+    const { share, owner, finder, generations, pool, post, errors } = options
     const { owners } = share.layout
-    this.store = new RecordStore(finder, options.owner, new S3Fifo(share.layout))
+    this.store = new RecordStore(finder, { owner, pool, policy: new S3Fifo(share.layout) })
+    this.served = new ServedReads({ arena: finder.arena, records: share.records, post, errors })
+    this.#question = new YieldQuestion(pool, owner, (other) => post(other, { kind: 'yield' }))
+    this.store.logs.onWanting = (mine) => this.#question.ask(mine)
     this.#generations = generations
     this.#fetcher = options.fetcher
     this.#runs = new RunTable(generations)
-    this.#room = new FillRoom(this.store, partOf(options.overflowBytesMax ?? OVERFLOW_BYTES_MAX, owners))
+    const onWaiting = (waits: boolean): void => pool.setStarving(owner, waits)
+    this.#room = new FillRoom(this.store, partOf(options.overflowBytesMax ?? OVERFLOW_BYTES_MAX, owners), onWaiting)
     this.#context = {
       store: this.store,
       room: this.#room,
@@ -101,6 +115,18 @@ export class OwnedPart {
   forget(key: string): void {
     this.store.removeHead(key)
     this.#runs.invalidated(key)
+  }
+
+  /** Something was unpinned somewhere, or given to the pool. */
+  roomAgain(): void {
+    this.#question.unpinned()
+    this.#room.wakeAll()
+  }
+
+  /** The answer to this owner's question for a segment. */
+  yielded(given: boolean): void {
+    this.#question.answered(given)
+    this.#room.wakeAll()
   }
 
   get counters(): StoreCounters {

@@ -3,10 +3,12 @@ import type { NameHash } from './name-hash.ts'
 /** The two logs of the memory tier. New records go to the small one; what is used again moves to the main one. */
 export type LogName = 'small' | 'main'
 
-/** What is in the logs, in bytes of whole segments. */
+/** What is in the logs of one owner, in bytes of whole segments. */
 export interface LogUse {
   readonly smallBytes: number
   readonly mainBytes: number
+  /** What the owner has, empty segments included, and its part of what nobody has. */
+  readonly capacityBytes: number
 }
 
 /**

@@ -8,6 +8,7 @@ import { bodyOf, etagOf, META_BYTES_MAX, metaOf } from './record.ts'
 import { RecordFinder, type VerifyReads } from './record-finder.ts'
 import { RecordStore } from './record-store.ts'
 import { S3Fifo } from './s3-fifo.ts'
+import { SegmentPool } from './segment-pool.ts'
 import { createCacheShare } from './share.ts'
 import { headOf } from './testing/scripted-fetch.ts'
 
@@ -16,7 +17,8 @@ const MiB = 1024 * 1024
 function newStore(options: { memoryBytes?: number; policy?: EvictionPolicy; verifyReads?: VerifyReads } = {}): RecordStore {
   const share = createCacheShare({ memoryBytes: options.memoryBytes ?? 8 * MiB, random: seededRandom(1) })
   const finder = new RecordFinder(share, 0, options.verifyReads ?? 'first')
-  const store = new RecordStore(finder, 0, options.policy ?? new S3Fifo(share.layout))
+  const policy = options.policy ?? new S3Fifo(share.layout)
+  const store = new RecordStore(finder, { owner: 0, pool: new SegmentPool(share), policy })
   finder.onCorrupt = (_owner, found) => store.removeCorrupt(found)
   return store
 }
@@ -140,7 +142,7 @@ test('a segment that gets a pin while it is emptied is not written to until the 
     dropped: () => {
       // Another thread found a record of this segment a moment ago.
       if (pinned === undefined && pinAt > 0) {
-        pinned = 0
+        pinned = 1
         store.finder.arena.pin(pinned)
       }
     },
@@ -148,17 +150,17 @@ test('a segment that gets a pin while it is emptied is not written to until the 
   const store = newStore({ policy })
   pinAt = 1
   for (let i = 0; i < 6; i++) assert.ok(insert(store, headOf(`k-${i}`, '"v"', MiB - 2000)))
-  // Segment 0 was the first one to be filled and is the first one to be emptied.
+  // Segment 0 is the spare; segment 1 was the first one to be filled and is the first one to be emptied.
   for (let i = 6; i < 60; i++) {
     assert.ok(insert(store, headOf(`k-${i}`, '"v"', MiB - 2000)))
   }
-  assert.equal(pinned, 0)
-  const before = Buffer.from(store.finder.arena.view(0).bytes.subarray(0, 4096))
+  assert.equal(pinned, 1)
+  const before = Buffer.from(store.finder.arena.view(1).bytes.subarray(0, 4096))
   for (let i = 60; i < 80; i++) insert(store, headOf(`k-${i}`, '"v"', MiB - 2000))
-  assert.ok(before.equals(store.finder.arena.view(0).bytes.subarray(0, 4096)))
-  store.finder.unpin(0)
+  assert.ok(before.equals(store.finder.arena.view(1).bytes.subarray(0, 4096)))
+  store.finder.unpin(1)
   for (let i = 80; i < 100; i++) insert(store, headOf(`k-${i}`, '"v"', MiB - 2000))
-  assert.ok(!before.equals(store.finder.arena.view(0).bytes.subarray(0, 4096)), 'the segment is in use again')
+  assert.ok(!before.equals(store.finder.arena.view(1).bytes.subarray(0, 4096)), 'the segment is in use again')
 })
 
 test('nothing is reserved while every segment is pinned, and the spare is not given away', () => {

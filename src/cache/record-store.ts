@@ -9,7 +9,8 @@ import * as record from './record.ts'
 import type { RecordDraft } from './record.ts'
 import type { CorruptRecord, FoundRecord, RecordFinder } from './record-finder.ts'
 import { RecordLookup } from './record-lookup.ts'
-import { SegmentLogs } from './segment-logs.ts'
+import { SegmentLogs, type SegmentLogsOptions } from './segment-logs.ts'
+import type { SegmentPool } from './segment-pool.ts'
 
 /** Room for a record that is being written, its segment pinned. */
 export interface Reservation extends FoundRecord {
@@ -47,27 +48,23 @@ export const ZERO_COUNTERS: Readonly<StoreCounters> = {
  */
 export class RecordStore {
   readonly finder: RecordFinder
+  readonly logs: SegmentLogs
   readonly counters: StoreCounters = { ...ZERO_COUNTERS }
   readonly #arena: Arena
   readonly #index: HashIndex
   readonly #lookup: RecordLookup
-  readonly #logs: SegmentLogs
   readonly #policy: EvictionPolicy
 
-  constructor(finder: RecordFinder, owner: number, policy: EvictionPolicy) {
+  constructor(finder: RecordFinder, parts: { readonly owner: number; readonly pool: SegmentPool; readonly policy: EvictionPolicy }) {
+    const { owner, pool, policy } = parts
     this.finder = finder
     this.#arena = finder.arena
     this.#index = finder.indexOf(owner)
     this.#lookup = new RecordLookup(this.#arena, this.#index)
     this.#policy = policy
-    this.#logs = new SegmentLogs(this.#arena, policy, (segment, usedBytes, log, attempt) =>
-      this.#evacuate(segment, { usedBytes, log, attempt }),
-    )
-  }
-
-  /** Bytes that can pass through before something of theirs is reclaimed. */
-  get passageBytes(): number {
-    return this.#logs.passageBytes
+    const evacuate: SegmentLogsOptions['evacuate'] = (segment, usedBytes, log, attempt) =>
+      this.#evacuate(segment, { usedBytes, log, attempt })
+    this.logs = new SegmentLogs({ arena: this.#arena, pool, owner, policy, evacuate })
   }
 
   /** Room for a record, its header written; undefined where it is too large to be kept, or everything is pinned. */
@@ -75,7 +72,7 @@ export class RecordStore {
     const bytes = record.draftBytes(draft)
     if (bytes === undefined) return undefined
     const hash = this.#hash(draft)
-    const location = this.#logs.allocate(this.#policy.admit(hash, bytes), bytes)
+    const location = this.logs.allocate(this.#policy.admit(hash, bytes), bytes)
     if (location === undefined) {
       this.counters.reserveFailures++
       return undefined
@@ -225,7 +222,7 @@ export class RecordStore {
     const slot = this.#index.slotOf(hash, this.#arena.locationOf(found.segment, found.offset))
     if (slot === undefined) return
     const frequency = this.#policy.keep(from.log, this.#index.frequencyAt(slot), from.attempt)
-    const copy = frequency === undefined ? undefined : this.#logs.allocateCopy(bytes)
+    const copy = frequency === undefined ? undefined : this.logs.allocateCopy(bytes)
     if (frequency === undefined || copy === undefined) {
       this.#policy.dropped(from.log, hash, bytes)
       this.#evict(slot)

@@ -10,9 +10,9 @@ const arenaBytes = layout.segmentBytes * layout.segmentCount
 test('the small log starts with a tenth, and gives up segments when it has more', () => {
   const policy = new S3Fifo(layout)
   assert.equal(policy.smallTargetBytes, arenaBytes * 0.1)
-  assert.equal(policy.victim({ smallBytes: arenaBytes * 0.11, mainBytes: arenaBytes * 0.89 }), 'small')
-  assert.equal(policy.victim({ smallBytes: arenaBytes * 0.1, mainBytes: arenaBytes * 0.9 }), 'main')
-  assert.equal(policy.victim({ smallBytes: 0, mainBytes: 0 }), 'small')
+  assert.equal(policy.victim({ smallBytes: arenaBytes * 0.11, mainBytes: arenaBytes * 0.89, capacityBytes: arenaBytes }), 'small')
+  assert.equal(policy.victim({ smallBytes: arenaBytes * 0.1, mainBytes: arenaBytes * 0.9, capacityBytes: arenaBytes }), 'main')
+  assert.equal(policy.victim({ smallBytes: 0, mainBytes: 0, capacityBytes: arenaBytes }), 'small')
 })
 
 test('used records live on with one use less, and every further attempt keeps fewer', () => {
@@ -46,4 +46,11 @@ test('the border moves to the log with more near misses, within limits', () => {
 test('the smallest cache lets a few blocks pass before it reclaims', () => {
   const tiny = new S3Fifo(layoutFor(8 * MiB))
   assert.ok(tiny.smallTargetBytes >= 2 * MiB)
+})
+
+test('the small log has its share of what the owner has', () => {
+  const policy = new S3Fifo(layoutFor(256 * MiB, { owners: 4, workers: 4 }))
+  assert.ok(Math.abs(policy.smallTargetBytes - arenaBytes / 40) < 2 * MiB)
+  policy.victim({ smallBytes: 0, mainBytes: 0, capacityBytes: arenaBytes / 2 })
+  assert.equal(policy.smallTargetBytes, arenaBytes / 20)
 })

@@ -27,23 +27,23 @@ const STEP_SHARE = 0.005
 export class S3Fifo implements EvictionPolicy {
   readonly #smallGhosts: GhostList
   readonly #mainGhosts: GhostList
-  readonly #arenaBytes: number
-  readonly #smallBytesMin: number
-  #smallTargetBytes: number
+  readonly #segmentBytes: number
+  /** All that the owner has: with several owners it changes. */
+  #arenaBytes = 0
+  #smallBytesMin = 0
+  #smallShare = SMALL_SHARE
   #smallNearMisses = 0
   #mainNearMisses = 0
 
   constructor(layout: CacheLayout) {
-    this.#arenaBytes = layout.segmentBytes * layout.segmentCount
-    this.#smallGhosts = new GhostList(layout.smallGhosts, this.#arenaBytes * (1 - SMALL_SHARE))
-    this.#mainGhosts = new GhostList(layout.mainGhosts, this.#arenaBytes * NEAR_MISS_SHARE)
-    const tiny = Math.min(SMALL_BLOCKS_MIN * BLOCK_BYTES, this.#arenaBytes * SMALL_SHARE_OF_TINY)
-    this.#smallBytesMin = Math.max(layout.segmentBytes, tiny, this.#arenaBytes * SMALL_SHARE * 0.5)
-    this.#smallTargetBytes = Math.max(this.#smallBytesMin, this.#arenaBytes * SMALL_SHARE)
+    this.#segmentBytes = layout.segmentBytes
+    this.#smallGhosts = new GhostList(layout.smallGhosts)
+    this.#mainGhosts = new GhostList(layout.mainGhosts)
+    this.#resize((layout.segmentBytes * layout.segmentCount) / layout.owners)
   }
 
   get smallTargetBytes(): number {
-    return this.#smallTargetBytes
+    return Math.max(this.#smallBytesMin, this.#arenaBytes * this.#smallShare)
   }
 
   admit(name: NameHash, _bytes: number): LogName {
@@ -57,7 +57,8 @@ export class S3Fifo implements EvictionPolicy {
   }
 
   victim(use: LogUse): LogName {
-    return use.smallBytes > this.#smallTargetBytes || use.mainBytes === 0 ? 'small' : 'main'
+    if (use.capacityBytes !== this.#arenaBytes) this.#resize(use.capacityBytes)
+    return use.smallBytes > this.smallTargetBytes || use.mainBytes === 0 ? 'small' : 'main'
   }
 
   keep(log: LogName, frequency: number, attempt: number): number | undefined {
@@ -70,13 +71,19 @@ export class S3Fifo implements EvictionPolicy {
     else this.#mainGhosts.add(name, bytes)
   }
 
+  #resize(arenaBytes: number): void {
+    this.#arenaBytes = arenaBytes
+    const tiny = Math.min(SMALL_BLOCKS_MIN * BLOCK_BYTES, arenaBytes * SMALL_SHARE_OF_TINY)
+    this.#smallBytesMin = Math.max(this.#segmentBytes, tiny, arenaBytes * SMALL_SHARE * 0.5)
+    this.#smallGhosts.windowBytes = arenaBytes * (1 - SMALL_SHARE)
+    this.#mainGhosts.windowBytes = arenaBytes * NEAR_MISS_SHARE
+  }
+
   #moveBorder(): void {
-    const step = this.#arenaBytes * STEP_SHARE
-    const { smallBytesMin, largest } = { smallBytesMin: this.#smallBytesMin, largest: this.#arenaBytes * SMALL_SHARE_MAX }
     if (this.#smallNearMisses > this.#mainNearMisses * NEAR_MISS_RATIO) {
-      this.#smallTargetBytes = Math.max(smallBytesMin, Math.min(largest, this.#smallTargetBytes + step))
+      this.#smallShare = Math.min(SMALL_SHARE_MAX, this.smallTargetBytes / this.#arenaBytes + STEP_SHARE)
     } else if (this.#mainNearMisses > this.#smallNearMisses * NEAR_MISS_RATIO) {
-      this.#smallTargetBytes = Math.max(smallBytesMin, this.#smallTargetBytes - step)
+      this.#smallShare = Math.max(0, this.smallTargetBytes / this.#arenaBytes - STEP_SHARE)
     }
     this.#smallNearMisses = 0
     this.#mainNearMisses = 0

@@ -1,9 +1,13 @@
 import { assert } from '../base/assert.ts'
 import { BUCKET_SLOTS, layoutFor, SLOT_BYTES, type CacheLayout } from './layout.ts'
 import { drawHash, type NameHash } from './name-hash.ts'
+import { fillPool, poolBytes } from './segment-pool.ts'
 
 /** So much memory gives one more worker a part of the cache of its own: below it a part has too few segments to turn over. */
 const MEMORY_BYTES_PER_OWNER = 16 * 1024 * 1024
+
+/** Its spare, one to fill of each log, and one that passes. */
+const SEGMENTS_PER_OWNER_MIN = 4
 
 /** What the threads of one cache have in common: it is made once, and posted to every worker as it is. */
 export interface CacheShare {
@@ -14,6 +18,7 @@ export interface CacheShare {
   readonly pins: SharedArrayBuffer
   readonly index: SharedArrayBuffer
   readonly generations: SharedArrayBuffer
+  readonly pool: SharedArrayBuffer
 }
 
 export interface ShareOptions {
@@ -32,6 +37,12 @@ export function createCacheShare(options: ShareOptions): CacheShare {
   const owners = options.owners ?? ownersFor(workers, memoryBytes)
   assert(owners >= 1 && owners <= workers, 'owners are workers')
   const layout = layoutFor(memoryBytes, { owners, workers })
+  assert(
+    layout.segmentCount >= owners * SEGMENTS_PER_OWNER_MIN,
+    `Cannot divide ${memoryBytes} bytes among ${owners} owners: wanted more memory`,
+  )
+  const pool = new SharedArrayBuffer(poolBytes(layout.segmentCount, owners))
+  fillPool(pool, layout.segmentCount, owners)
   return {
     layout,
     seed: drawHash(random),
@@ -39,6 +50,7 @@ export function createCacheShare(options: ShareOptions): CacheShare {
     pins: new SharedArrayBuffer(layout.pinStripeWords * workers * 4),
     index: new SharedArrayBuffer(layout.bucketCount * BUCKET_SLOTS * SLOT_BYTES * owners),
     generations: new SharedArrayBuffer(layout.generations * 4),
+    pool,
   }
 }
 

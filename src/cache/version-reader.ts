@@ -1,10 +1,9 @@
-import type { FetchRange, ObjectVersion, Piece, PieceSource, VersionReader } from './api.ts'
-import { BLOCK_BYTES, blockAt, blockEndAfter, blockLength } from './block.ts'
+import type { FetchRange, ObjectVersion, Piece, VersionReader } from './api.ts'
+import { BLOCK_BYTES, blockAt, blockEndAfter } from './block.ts'
 import type { FillContext } from './fill-context.ts'
 import { FillRun, type RunReader } from './fill-run.ts'
-import { bodyOf, isVersionOf } from './record.ts'
-import type { FoundRecord, RecordFinder, VersionHash } from './record-finder.ts'
 import { alignRun, type ByteRun } from './run.ts'
+import { VersionBlocks } from './version-blocks.ts'
 
 /** Runs of one reader that are in flight at once: the one it reads and the one after it. */
 const RUNS_PER_READER_MAX = 2
@@ -28,7 +27,7 @@ interface Waiting {
 export class RangeReader implements VersionReader, RunReader {
   readonly #context: FillContext
   readonly #spec: ReaderSpec
-  readonly #hash: VersionHash
+  readonly #blocks: VersionBlocks
   #position: number
   /** The block that was last begun, so that each is counted as one use. */
   #blockNo: number | undefined
@@ -46,7 +45,7 @@ export class RangeReader implements VersionReader, RunReader {
     this.#context = context
     this.#spec = spec
     this.#position = spec.start
-    this.#hash = context.store.finder.versionHash(spec.version)
+    this.#blocks = new VersionBlocks(context.store.finder, spec.version)
     if (spec.own && spec.start < spec.end) this.#adoptOwn()
   }
 
@@ -145,32 +144,9 @@ export class RangeReader implements VersionReader, RunReader {
 
   #fromMemory(): Piece | undefined {
     const position = this.#position
-    const blockNo = blockAt(position)
     const own = this.#isOwn(position)
-    const found = this.#find(blockNo, !own && this.#blockNo !== blockNo)
-    if (found === undefined) return undefined
-    const body = bodyOf(found.view, found.offset)
-    if (body === undefined || body.length !== blockLength(this.#spec.version.sizeBytes, blockNo)) {
-      this.#context.store.finder.unpin(found.segment)
-      return undefined
-    }
-    const base = blockNo * BLOCK_BYTES
-    const bytes = body.subarray(position - base, Math.min(body.length, this.#spec.end - base))
-    return new MemoryPiece(this.#context.store.finder, found.segment, { bytes, source: own ? 'origin' : 'memory' })
-  }
-
-  /** A block in memory, pinned: of an object of one block it may stand in the head's record. */
-  #find(blockNo: number, counts: boolean): FoundRecord | undefined {
-    const { version } = this.#spec
-    const { finder } = this.#context.store
-    if (version.sizeBytes <= BLOCK_BYTES) {
-      const head = finder.findHead(version.key, counts)
-      if (head !== undefined) {
-        if (isVersionOf(head.view, head.offset, version) && bodyOf(head.view, head.offset) !== undefined) return head
-        finder.unpin(head.segment)
-      }
-    }
-    return finder.findBlock(version, blockNo, { hash: this.#hash, counts })
+    const counts = !own && this.#blockNo !== blockAt(position)
+    return this.#blocks.piece(position, this.#spec.end, { source: own ? 'origin' : 'memory', counts })
   }
 
   #fromOthers(): Piece | undefined {
@@ -200,7 +176,7 @@ export class RangeReader implements VersionReader, RunReader {
     const limit = Math.min(blockAt(end - 1), blockNo + runBytes / BLOCK_BYTES)
     let next = Math.max(this.#lookedAhead, blockNo + 1)
     while (next <= limit) {
-      if (!this.#isPresent(next) && this.#context.runs.find(version, next * BLOCK_BYTES, generation) === undefined) {
+      if (!this.#blocks.isPresent(next) && this.#context.runs.find(version, next * BLOCK_BYTES, generation) === undefined) {
         if (!ahead || this.#runs.filter((run) => run.active).length >= RUNS_PER_READER_MAX) break
         const run = this.#startRun(next * BLOCK_BYTES)
         this.#follow(run)
@@ -211,12 +187,6 @@ export class RangeReader implements VersionReader, RunReader {
     this.#lookedAhead = next
   }
 
-  #isPresent(blockNo: number): boolean {
-    const found = this.#find(blockNo, false)
-    if (found !== undefined) this.#context.store.finder.unpin(found.segment)
-    return found !== undefined
-  }
-
   /** Fetches from `position` as far as blocks are missing, within the reader's own range and one run. */
   #startRun(position: number): FillRun {
     if (!this.#fetches) this.#context.runs.readerFetches(1)
@@ -225,7 +195,7 @@ export class RangeReader implements VersionReader, RunReader {
     const wanted = alignRun(position, Math.min(end, version.sizeBytes), this.#plan().runBytes)
     let gapEnd = blockEndAfter(position, version.sizeBytes)
     while (gapEnd < Math.min(wanted.end, version.sizeBytes)) {
-      if (this.#isPresent(blockAt(gapEnd)) || this.#context.runs.find(version, gapEnd, generation) !== undefined) break
+      if (this.#blocks.isPresent(blockAt(gapEnd)) || this.#context.runs.find(version, gapEnd, generation) !== undefined) break
       gapEnd = blockEndAfter(gapEnd, version.sizeBytes)
     }
     this.#own.push({ start: blockAt(position) * BLOCK_BYTES, end: gapEnd })
@@ -238,7 +208,7 @@ export class RangeReader implements VersionReader, RunReader {
    */
   #plan(): { readonly runBytes: number; readonly ahead: boolean } {
     const { store, runs, fetchRunBytes } = this.#context
-    const shareBytes = store.passageBytes / Math.max(1, runs.fetchingReaders)
+    const shareBytes = store.logs.passageBytes / Math.max(1, runs.fetchingReaders)
     const blocks = Math.floor(Math.min(fetchRunBytes, shareBytes / RUNS_PER_READER_MAX) / BLOCK_BYTES)
     return { runBytes: Math.max(1, blocks) * BLOCK_BYTES, ahead: blocks >= 1 }
   }
@@ -255,24 +225,5 @@ export class RangeReader implements VersionReader, RunReader {
     const run = this.#context.runs.find(version, start, generation)
     this.#own.push({ start: start - (start % BLOCK_BYTES), end: Math.max(asked.end, run?.end ?? 0) })
     if (run !== undefined) this.#follow(run)
-  }
-}
-
-class MemoryPiece implements Piece {
-  readonly bytes: Uint8Array
-  readonly source: PieceSource
-  readonly #segment: number
-  #finder: RecordFinder | undefined
-
-  constructor(finder: RecordFinder, segment: number, piece: { readonly bytes: Uint8Array; readonly source: PieceSource }) {
-    this.bytes = piece.bytes
-    this.source = piece.source
-    this.#segment = segment
-    this.#finder = finder
-  }
-
-  release(): void {
-    this.#finder?.unpin(this.#segment)
-    this.#finder = undefined
   }
 }
