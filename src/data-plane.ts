@@ -1,20 +1,27 @@
+import type { MessagePort } from 'node:worker_threads'
 import type { Clock } from './base/clock.ts'
 import { Cache } from './cache/cache.ts'
-import { createCacheShare } from './cache/share.ts'
+import type { CacheMessage } from './cache/message.ts'
 import type { Config, HostPort, LinkConfig, OriginConfig } from './config/config.ts'
-import type { BucketEpochs } from './gateway/bucket-epochs.ts'
+import { BucketEpochs } from './gateway/bucket-epochs.ts'
 import { createGateway } from './gateway/create-gateway.ts'
 import { renderEngineError } from './gateway/failure.ts'
+import { packFailure, unpackFailure, type FailureParcel } from './gateway/failure-parcel.ts'
+import type { Gateway } from './gateway/gateway.ts'
 import { createHandler } from './gateway/handle.ts'
-import type { ConnectionSlots } from './http/connection-slots.ts'
+import { inquireForPeer, type Findings, type Inquiry } from './gateway/inquire.ts'
+import type { MeterNote } from './gateway/meters.ts'
+import { ConnectionSlots } from './http/connection-slots.ts'
 import type { RefusalReason } from './http/refusal.ts'
 import { HttpServer } from './http/server.ts'
 import { createOrigin } from './origin/create-origin.ts'
 import type { Origin, OriginRequest } from './origin/origin.ts'
 import { SlowOrigin } from './origin/slow-origin.ts'
+import { PeerLink } from './peer-link.ts'
 import { observeSend } from './signals/observe-origin.ts'
 import type { RequestRecord } from './signals/record.ts'
 import type { RegistryWriter } from './signals/registry-writer.ts'
+import type { SharedState } from './worker-protocol.ts'
 
 /** One worker's share of a running hotbucket: listener, gateway, cache, origins. */
 export interface DataPlane {
@@ -39,12 +46,16 @@ export interface DataPlaneParts {
   /** Told of a fault of our own; the request was answered or cut. */
   readonly onFault: (what: string, error: unknown) => void
   readonly writer: RegistryWriter
-  /** How many workers share the configured limits. */
+  /** This worker's number, and how many share the configured limits. */
+  readonly worker: number
   readonly workers: number
-  /** Client connections of all workers together. */
-  readonly slots: ConnectionSlots
-  readonly epochs: BucketEpochs
+  /** Ports to the other workers, by their number. */
+  readonly peers: readonly (MessagePort | undefined)[]
+  readonly shared: SharedState
 }
+
+/** What workers send each other without waiting for an answer. */
+type PeerNote = { readonly service: 'cache'; readonly message: CacheMessage } | { readonly service: 'meter'; readonly note: MeterNote }
 
 /** Builds the data plane. Start order: origins, cache, gateway, listener; stop order: the reverse. */
 export function createDataPlane(config: Config, parts: DataPlaneParts): DataPlane {
@@ -54,11 +65,27 @@ export function createDataPlane(config: Config, parts: DataPlaneParts): DataPlan
     origin: createOrigin(shareOf(one, parts.workers), { clock }),
   }))
   const observed = origins.map(({ buckets, origin }) => ({ buckets, origin: observe(origin, parts) }))
-  const share = createCacheShare({ memoryBytes: config.memoryBytes })
-  const gateway = createGateway({
-    openCache: (fetcher) => new Cache({ share, worker: 0, post: refusePost, fetcher }),
+  const { worker, shared } = parts
+  const link = new PeerLink<PeerNote, Inquiry, Findings>({
+    ports: parts.peers,
+    onNote: (from, note) => {
+      if (note.service === 'cache') gateway.cache.receive(from, note.message)
+      else gateway.meters.take(note.note)
+    },
+    onAsk: async (_from, inquiry) => inquireForPeer(gateway, inquiry),
+    pack: packFailure,
+    unpack: (failure) => unpackFailure(failure as FailureParcel),
+  })
+  const post = (to: number, message: CacheMessage): void => link.note(to, { service: 'cache', message })
+  const gateway: Gateway = createGateway({
+    worker,
+    peers: {
+      ask: async (to, inquiry) => link.ask(to, inquiry),
+      charge: (to, note) => link.note(to, { service: 'meter', note }),
+    },
+    openCache: (fetcher) => new Cache({ share: shared.cache, worker, post, fetcher }),
     clock,
-    epochs: parts.epochs,
+    epochs: new BucketEpochs(shared.epochs),
     origins: observed,
     rules: config.rules,
     mode: config.mode,
@@ -72,7 +99,7 @@ export function createDataPlane(config: Config, parts: DataPlaneParts): DataPlan
   const server = new HttpServer(
     {
       reusePort: parts.workers > 1,
-      slots: parts.slots,
+      slots: new ConnectionSlots(shared.connections, config.limits.connections),
       tls: config.tls,
       limits: config.limits,
       clock,
@@ -93,6 +120,7 @@ export function createDataPlane(config: Config, parts: DataPlaneParts): DataPlan
     drain: async (timeoutMs) => server.drain(timeoutMs),
     close: async () => {
       await gateway.cache.close()
+      link.close()
       for (const { origin } of origins) await origin.close()
     },
   }
@@ -115,8 +143,4 @@ function observe(origin: Origin, parts: DataPlaneParts): Origin {
 
 function setLink(origins: readonly { readonly origin: Origin }[], name: string, link: LinkConfig): void {
   for (const { origin } of origins) if (origin.name === name && origin instanceof SlowOrigin) origin.setLink(link)
-}
-
-function refusePost(): void {
-  throw new Error('One worker has nobody to post to')
 }

@@ -1,5 +1,6 @@
 import { createServer } from 'node:net'
 import { MessageChannel, type MessagePort } from 'node:worker_threads'
+import { createCacheShare } from './cache/share.ts'
 import type { Config, HostPort } from './config/config.ts'
 import { formatHostPort } from './config/option-text.ts'
 import { DataWorker } from './data-worker.ts'
@@ -21,7 +22,11 @@ export class WorkerFleet {
   constructor(config: Config) {
     const count = config.workers
     const peers = connectPairs(count)
-    const shared: SharedState = { connections: ConnectionSlots.allocate(), epochs: BucketEpochs.allocate() }
+    const shared: SharedState = {
+      connections: ConnectionSlots.allocate(),
+      epochs: BucketEpochs.allocate(),
+      cache: createCacheShare({ memoryBytes: config.memoryBytes, workers: count }),
+    }
     this.workers = Array.from(
       { length: count },
       (_, worker) => new DataWorker({ config, worker, workers: count, peers: peers[worker] ?? [], shared }),

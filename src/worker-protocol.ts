@@ -1,4 +1,5 @@
 import type { MessagePort } from 'node:worker_threads'
+import type { CacheShare } from './cache/share.ts'
 import type { Config, HostPort, LinkConfig } from './config/config.ts'
 import type { ProfileKind, ThreadProfile } from './signals/profile.ts'
 
@@ -24,6 +25,7 @@ export interface SharedState {
   readonly connections: SharedArrayBuffer
   /** See BucketEpochs. */
   readonly epochs: SharedArrayBuffer
+  readonly cache: CacheShare
 }
 
 /** Orders from the supervisor, in the order of a worker's life. */

@@ -3,8 +3,6 @@ import { systemClock } from './base/clock.ts'
 import { secretsOf, type Config } from './config/config.ts'
 import { createDataPlane, type DataPlane } from './data-plane.ts'
 import { engineGauges } from './engine-gauges.ts'
-import { BucketEpochs } from './gateway/bucket-epochs.ts'
-import { ConnectionSlots } from './http/connection-slots.ts'
 import type { RefusalReason } from './http/refusal.ts'
 import { createLog, type Log } from './signals/log.ts'
 import { RegistryWriter } from './signals/registry-writer.ts'
@@ -23,9 +21,10 @@ function runDataWorker(port: MessagePort, start: WorkerStart): void {
   const plane = createDataPlane(config, {
     clock: systemClock,
     writer,
+    worker: start.worker,
     workers: start.workers,
-    slots: new ConnectionSlots(start.shared.connections, config.limits.connections),
-    epochs: new BucketEpochs(start.shared.epochs),
+    peers: start.peers,
+    shared: start.shared,
     settle: (record) => settler.settle(record),
     onRefused: (reason: RefusalReason) => writer.counter('httpRefusals', { reason }).add(1),
     onFault: (what, error) => log.error(what, { failure: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
@@ -41,7 +40,6 @@ function runDataWorker(port: MessagePort, start: WorkerStart): void {
     publish()
     sampler.close()
     await log.close()
-    for (const peer of start.peers) peer?.close()
     port.close()
   }
   const report = (what: WorkerReport): void => port.postMessage(what)

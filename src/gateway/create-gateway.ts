@@ -12,6 +12,7 @@ import { fetcherOf } from './fetch-range.ts'
 import type { Gateway } from './gateway.ts'
 import { Meters } from './meters.ts'
 import type { OriginCalls } from './origin-call.ts'
+import { NO_PEERS, type Peers } from './peers.ts'
 import { RequestIds } from './request-ids.ts'
 import { Routes } from './routes.ts'
 import { SingleFlight } from './single-flight.ts'
@@ -19,6 +20,9 @@ import { UncacheableObjects } from './uncacheable-objects.ts'
 
 /** What a gateway is made of: its neighbours, and the parts of the configuration that it obeys. */
 export interface GatewayParts {
+  /** The number of the worker that this is on; absent: it is alone. */
+  readonly worker?: number
+  readonly peers?: Peers
   /** Makes this thread's cache, which fetches by what it is given. */
   readonly openCache: (fetcher: (ask: FetchAsk) => FetchRange) => Cache
   readonly clock: Clock
@@ -36,8 +40,12 @@ export interface GatewayParts {
 }
 
 export function createGateway(parts: GatewayParts): Gateway {
-  const calls: OriginCalls = { routes: new Routes(parts), meters: new Meters(0), clock: parts.clock }
+  const { worker = 0, peers = NO_PEERS } = parts
+  const meters = new Meters(worker, (to, note) => peers.charge(to, note))
+  const calls: OriginCalls = { routes: new Routes(parts), meters, clock: parts.clock }
   return {
+    worker,
+    peers,
     ...calls,
     cache: parts.openCache(fetcherOf(calls)),
     clients: new Clients(parts.clients),
@@ -45,7 +53,7 @@ export function createGateway(parts: GatewayParts): Gateway {
     opening: new SingleFlight(),
     uncacheable: new UncacheableObjects(parts.clock),
     epochs: parts.epochs,
-    requestIds: new RequestIds(),
+    requestIds: new RequestIds(worker),
     askTimes: new AskTimes(parts.clock),
     settle: parts.settle,
     options: {

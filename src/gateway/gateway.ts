@@ -7,6 +7,7 @@ import type { BucketEpochs } from './bucket-epochs.ts'
 import type { Clients } from './clients.ts'
 import type { Findings } from './inquire.ts'
 import type { Meters } from './meters.ts'
+import type { Peers } from './peers.ts'
 import type { RequestIds } from './request-ids.ts'
 import type { Routes } from './routes.ts'
 import type { SingleFlight } from './single-flight.ts'
@@ -14,6 +15,9 @@ import type { UncacheableObjects } from './uncacheable-objects.ts'
 
 /** Everything that the life of a request needs from outside; built once by the composition root. */
 export interface Gateway {
+  /** The number of the worker that this is on. */
+  readonly worker: number
+  readonly peers: Peers
   readonly cache: Cache
   readonly routes: Routes
   readonly clients: Clients

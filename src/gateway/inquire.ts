@@ -1,6 +1,8 @@
 import { headerValue } from '../base/header-list.ts'
 import type { HeadInfo } from '../cache/api.ts'
+import type { Consistency } from '../config/config.ts'
 import type { ReadContext } from './context.ts'
+import { clientWish, decide, type ClientWish } from './decide.ts'
 import type { Gateway } from './gateway.ts'
 import { objectAskOf, type ObjectAsk } from './object-ask.ts'
 import { openByGet, openByHead, type Opened } from './open.ts'
@@ -20,6 +22,9 @@ export type Inquiry = {
       readonly range: string | undefined
       /** The answer is known to be an error, and its body is wanted. */
       readonly wantsError: boolean
+      /** What would have been served if it had been in memory. */
+      readonly mode: Consistency
+      readonly wish: ClientWish
     }
   /** Is this version still current? By HEAD. */
   | { readonly kind: 'known'; readonly etag: string }
@@ -39,7 +44,8 @@ export function absentInquiry(context: ReadContext, how: { readonly itself: bool
   const { method, headers } = context.request
   const conditional = headerValue(headers, 'if-none-match') !== undefined || headerValue(headers, 'if-modified-since') !== undefined
   const by = !how.wantsError && (method === 'HEAD' || conditional) ? 'HEAD' : 'GET'
-  return { kind: 'absent', object: objectAskOf(context), by, range: headerValue(headers, 'range'), ...how }
+  const range = headerValue(headers, 'range')
+  return { kind: 'absent', object: objectAskOf(context), by, range, mode: context.mode, wish: clientWish(headers), ...how }
 }
 
 /** Asks whether a version is still current. */
@@ -47,16 +53,44 @@ export function knownInquiry(context: ReadContext, known: HeadInfo, itself: bool
   return { kind: 'known', object: objectAskOf(context), etag: known.etag, itself }
 }
 
-/** Asks the origin, once for all who want to know the same, except for those who must ask for themselves. */
+/** Asks the origin, once for all who want to know the same, except for those who must ask for themselves. The owner of the object does. */
 export async function inquire(gateway: Gateway, inquiry: Inquiry): Promise<Findings> {
-  const name = flightName(gateway, inquiry)
+  const owner = gateway.cache.ownerOf(inquiry.object.cacheKey)
+  if (owner === gateway.worker) return inquireHere(gateway, inquiry)
+  if (inquiry.itself) return gateway.peers.ask(owner, inquiry)
+  return share(gateway, inquiry, async () => gateway.peers.ask(owner, inquiry))
+}
+
+/** Answers another worker, whose object this is not: what that worker did not find may be here by now, or on its way. */
+export async function inquireForPeer(gateway: Gateway, inquiry: Inquiry): Promise<Findings> {
+  const found = inquiry.kind === 'absent' && !inquiry.itself && !inquiry.wantsError ? findFresh(gateway, inquiry) : undefined
+  return found === undefined
+    ? inquireHere(gateway, inquiry)
+    : { opened: found, led: false, asked: inquiry.kind === 'absent' ? inquiry.by : 'HEAD' }
+}
+
+function findFresh(gateway: Gateway, inquiry: Extract<Inquiry, { kind: 'absent' }>): Opened | undefined {
+  const head = gateway.cache.lookupHead(inquiry.object.cacheKey)
+  if (head === undefined) return undefined
+  const { mode, wish } = inquiry
+  const decision = decide({ known: head, confirmedEtag: undefined, mode, wish, nowMs: gateway.clock.nowMs() })
+  const info = head.detached()
+  head.release()
+  return decision.kind === 'serve' ? { kind: 'version', info, stored: true, originStatus: undefined } : undefined
+}
+
+async function inquireHere(gateway: Gateway, inquiry: Inquiry): Promise<Findings> {
   if (inquiry.itself && inquiry.kind === 'known') return ask(gateway, inquiry)
-  if (inquiry.itself && inquiry.kind === 'absent' && gateway.opening.has(name)) {
+  if (inquiry.itself && inquiry.kind === 'absent' && gateway.opening.has(flightName(gateway, inquiry))) {
     // That question may have been asked before this request came; its answer could be older than promised. The head of the
     // current version is enough: its body is shared with whoever reads the same version.
     return ask(gateway, { ...inquiry, by: inquiry.wantsError ? 'GET' : 'HEAD' })
   }
-  const { answer, led } = gateway.opening.join(name, async () => ask(gateway, inquiry))
+  return share(gateway, inquiry, async () => ask(gateway, inquiry))
+}
+
+async function share(gateway: Gateway, inquiry: Inquiry, start: () => Promise<Findings>): Promise<Findings> {
+  const { answer, led } = gateway.opening.join(flightName(gateway, inquiry), start)
   const findings = await answer
   return led ? findings : { ...findings, led: false }
 }

@@ -14,7 +14,8 @@ import { askForObject, discard } from './origin-call.ts'
 
 /** What the origin said of an object that was not in the cache. */
 export type Opened =
-  | { readonly kind: 'version'; readonly info: HeadInfo; readonly stored: boolean; readonly originStatus: number }
+  /** `originStatus`: undefined where the origin did not have to be asked. */
+  | { readonly kind: 'version'; readonly info: HeadInfo; readonly stored: boolean; readonly originStatus: number | undefined }
   /** Some other answer (404, 403, 503 …), small enough to be given to everyone who waits. To HEAD it came without its body. */
   | {
       readonly kind: 'answer'

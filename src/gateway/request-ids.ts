@@ -4,12 +4,22 @@ const BYTE_VALUES = 256
 const HEX = Array.from({ length: BYTE_VALUES }, (_, byte) => byte.toString(16).toUpperCase().padStart(2, '0'))
 const HIGH_HEX_DIGITS = 6
 
-/** Request ids as S3 writes them: 16 upper-case hex digits. Unique within a thread; a random half tells threads and processes apart. */
+/**
+ * Request ids as S3 writes them: 16 upper-case hex digits. Unique within a process: one byte is the worker's number, eight digits are a
+ * counter. The rest is random and tells processes apart.
+ */
 export class RequestIds {
-  readonly #prefix = randomBytes(4).toString('hex').toUpperCase()
+  readonly #prefix: string
   #counter = 0
   /** All but the last byte, which is all that changes for 256 ids. */
-  #start = this.#startOf(0)
+  #start: string
+
+  constructor(worker: number) {
+    this.#prefix = Buffer.from([...randomBytes(3), worker])
+      .toString('hex')
+      .toUpperCase()
+    this.#start = this.#startOf(0)
+  }
 
   next(): string {
     this.#counter = (this.#counter + 1) >>> 0

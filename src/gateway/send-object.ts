@@ -23,7 +23,8 @@ export interface Serving {
   /** This request asked the origin for it itself. */
   readonly leads: boolean
   readonly stored: boolean
-  readonly originStatus?: number
+  /** Undefined where the origin was not asked. */
+  readonly originStatus?: number | undefined
 }
 
 /** Applies conditions and range to a version and sends what they select. Undefined: it is with the socket. */

@@ -1,0 +1,160 @@
+import type { MessagePort } from 'node:worker_threads'
+
+/** The other worker is gone: it died, and the process ends with it, or it was closed. */
+export class PeerGone extends Error {
+  override readonly name = 'PeerGone'
+}
+
+/** More questions wait for one worker than are let wait. */
+export class PeerBusy extends Error {
+  override readonly name = 'PeerBusy'
+}
+
+/** Questions of one worker that may wait for another's answers. Each belongs to a client request, and those are limited first. */
+const ASKS_MAX = 65_536
+
+/** What goes from worker to worker. */
+type PeerMessage<Note, Question, Answer> =
+  | { readonly kind: 'note'; readonly note: Note }
+  | { readonly kind: 'ask'; readonly id: number; readonly question: Question }
+  | { readonly kind: 'answer'; readonly id: number; readonly answer: Answer }
+  | { readonly kind: 'failure'; readonly id: number; readonly failure: unknown }
+
+/** What a worker does with what others send. All values must be structured-clonable. */
+export interface PeerLinkOptions<Note, Question, Answer> {
+  /** Ports to the other workers by their number; none at the own one. */
+  readonly ports: readonly (MessagePort | undefined)[]
+  readonly onNote: (from: number, note: Note) => void
+  readonly onAsk: (from: number, question: Question) => Promise<Answer>
+  /** An error's class does not survive the way to another thread: `pack` makes it a value, `unpack` an error again. */
+  readonly pack: (error: unknown) => unknown
+  readonly unpack: (failure: unknown) => Error
+}
+
+/** One worker's lines to all others: notes, and questions with answers. What one turn of the event loop sends goes as one message. */
+export class PeerLink<Note, Question, Answer> {
+  readonly #options: PeerLinkOptions<Note, Question, Answer>
+  readonly #peers: readonly (Peer<Note, Question, Answer> | undefined)[]
+
+  constructor(options: PeerLinkOptions<Note, Question, Answer>) {
+    this.#options = options
+    this.#peers = options.ports.map((port, worker) => (port === undefined ? undefined : new Peer(worker, port)))
+    for (const [worker, port] of options.ports.entries()) {
+      port?.on('message', (messages: readonly PeerMessage<Note, Question, Answer>[]) => {
+        for (const message of messages) this.#take(worker, message)
+      })
+      port?.on('close', () => this.#peers[worker]?.lose())
+    }
+  }
+
+  /** Sends a note; to a worker that is gone it goes nowhere. */
+  note(worker: number, note: Note): void {
+    this.#peers[worker]?.send({ kind: 'note', note })
+  }
+
+  /** Rejects with what the other worker's handler threw, with PeerGone, or with PeerBusy. */
+  async ask(worker: number, question: Question): Promise<Answer> {
+    const peer = this.#peers[worker]
+    if (peer === undefined) throw new PeerGone(`Cannot ask worker ${worker}: there is no line to it`)
+    return peer.ask(question)
+  }
+
+  /** Questions that wait for an answer; 0 after a drain. */
+  get waiting(): number {
+    return this.#peers.reduce((sum, peer) => sum + (peer?.waiting.size ?? 0), 0)
+  }
+
+  close(): void {
+    for (const peer of this.#peers) peer?.close()
+  }
+
+  #take(from: number, message: PeerMessage<Note, Question, Answer>): void {
+    const peer = this.#peers[from]
+    switch (message.kind) {
+      case 'note':
+        this.#options.onNote(from, message.note)
+        return
+      case 'ask':
+        void this.#answer(from, message)
+        return
+      case 'answer':
+        peer?.takeWaiting(message.id)?.resolve(message.answer)
+        return
+      case 'failure':
+        peer?.takeWaiting(message.id)?.reject(this.#options.unpack(message.failure))
+        return
+    }
+  }
+
+  async #answer(from: number, ask: { readonly id: number; readonly question: Question }): Promise<void> {
+    const peer = this.#peers[from]
+    try {
+      peer?.send({ kind: 'answer', id: ask.id, answer: await this.#options.onAsk(from, ask.question) })
+    } catch (error) {
+      peer?.send({ kind: 'failure', id: ask.id, failure: this.#options.pack(error) })
+    }
+  }
+}
+
+/** The line to one other worker. */
+class Peer<Note, Question, Answer> {
+  readonly waiting = new Map<number, PromiseWithResolvers<Answer>>()
+  readonly #worker: number
+  readonly #port: MessagePort
+  #outbox: PeerMessage<Note, Question, Answer>[] = []
+  #nextId = 1
+  #gone = false
+
+  constructor(worker: number, port: MessagePort) {
+    this.#worker = worker
+    this.#port = port
+  }
+
+  async ask(question: Question): Promise<Answer> {
+    if (this.#gone) throw this.#goneError()
+    if (this.waiting.size >= ASKS_MAX) {
+      throw new PeerBusy(`Cannot ask worker ${this.#worker}: ${ASKS_MAX} questions wait for its answers already`)
+    }
+    const id = this.#nextId++
+    const answer = Promise.withResolvers<Answer>()
+    this.waiting.set(id, answer)
+    this.send({ kind: 'ask', id, question })
+    return answer.promise
+  }
+
+  send(message: PeerMessage<Note, Question, Answer>): void {
+    if (this.#gone) return
+    // A message costs tens of microseconds, most of them for waking the other thread: what this turn has to say goes together.
+    if (this.#outbox.length === 0) setImmediate(() => this.#flush())
+    this.#outbox.push(message)
+  }
+
+  takeWaiting(id: number): PromiseWithResolvers<Answer> | undefined {
+    const answer = this.waiting.get(id)
+    this.waiting.delete(id)
+    return answer
+  }
+
+  /** The other end is closed: nobody answers any more. */
+  lose(): void {
+    this.#gone = true
+    for (const answer of this.waiting.values()) answer.reject(this.#goneError())
+    this.waiting.clear()
+  }
+
+  close(): void {
+    this.#flush()
+    this.#gone = true
+    this.#port.close()
+  }
+
+  #flush(): void {
+    if (this.#gone || this.#outbox.length === 0) return
+    this.#port.postMessage(this.#outbox)
+    this.#outbox = []
+  }
+
+  #goneError(): PeerGone {
+    return new PeerGone(`Cannot ask worker ${this.#worker}: it is gone`)
+  }
+}
