@@ -44,3 +44,17 @@ export async function collect(source: ByteSource, maxBytes: number): Promise<Uin
   }
   return chunks.length === 1 ? chunks[0] : Buffer.concat(chunks, total)
 }
+
+/** A body with bytes of ours before it. */
+export function precededBy(head: Uint8Array, body: ByteSource): ByteSource {
+  let begun = head.length === 0
+  return {
+    length: body.length === undefined ? undefined : head.length + body.length,
+    read: async () => {
+      if (begun) return body.read()
+      begun = true
+      return head
+    },
+    cancel: (reason) => body.cancel(reason),
+  }
+}

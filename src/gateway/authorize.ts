@@ -3,6 +3,7 @@ import type { GrantAction } from '../config/config.ts'
 import { parseCopySource, type S3Source } from '../s3/address.ts'
 import { Refusal } from '../s3/errors.ts'
 import { operationInfo, type OperationAction } from '../s3/operation.ts'
+import type { FormField } from '../s3/post/form.ts'
 import { queryValue, queryValuesAnyCase } from '../s3/query.ts'
 import type { Caller } from './clients.ts'
 import { versionParameter } from './object-version.ts'
@@ -42,6 +43,19 @@ export function authorizeDeletion(
   requireGrant(caller, object.versionId === undefined ? 'delete' : 'delete-version', object.bucket, object.key)
 }
 
+/** Refuses a form upload that the caller may not make; its fields can open or lock the object like those of a PUT. */
+export function authorizeFormUpload(
+  caller: Caller,
+  upload: { readonly bucket: string; readonly scope: string; readonly fields: readonly FormField[] },
+): void {
+  if (caller.kind !== 'client') return
+  const { bucket, scope, fields } = upload
+  requireGrant(caller, 'write', bucket, scope)
+  const values = (name: string): string[] => fields.filter((field) => field.name === name).map(({ value }) => value)
+  if (wantsAdmin((name) => (name === 'x-amz-acl' ? [...values('acl'), ...values(name)] : values(name))))
+    requireGrant(caller, 'admin', bucket, scope)
+}
+
 /** What was overwritten or deleted, and deleting for good, is another matter than what is current (as `s3:GetObjectVersion` is). */
 function versionAction(action: OperationAction): GrantAction {
   if (action === 'read') return 'read-version'
@@ -70,9 +84,12 @@ const ADMIN_FIELDS = [
 
 /** Whether a write also sets who may read the object, or how long it must stay; S3 wants further permissions for that. */
 function asksForAdmin(request: S3Request): boolean {
-  if (operationInfo(request.operation).effect === 'none') return false
-  if (fieldValues(request, 'x-amz-acl').some((acl) => !CLOSED_ACLS.has(acl.trim().toLowerCase()))) return true
-  return ADMIN_FIELDS.some((name) => fieldValues(request, name).length > 0)
+  return operationInfo(request.operation).effect !== 'none' && wantsAdmin((name) => fieldValues(request, name))
+}
+
+function wantsAdmin(valuesOf: (name: string) => readonly string[]): boolean {
+  if (valuesOf('x-amz-acl').some((acl) => !CLOSED_ACLS.has(acl.trim().toLowerCase()))) return true
+  return ADMIN_FIELDS.some((name) => valuesOf(name).length > 0)
 }
 
 /** A field's values, and those that a presigned query gives for it. */

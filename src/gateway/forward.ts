@@ -64,6 +64,7 @@ async function ask(context: RequestContext, sent: ClientPayload, signal: AbortSi
     payload: sent.payload,
     body: sent.body,
     bodyLength: sent.length,
+    ...(sent.form === undefined ? {} : { form: sent.form }),
     signal,
   })
   record.originTtfbMs = gateway.clock.monotonicMs() - askedAtMs

@@ -17,6 +17,7 @@ import type { Gateway } from './gateway.ts'
 import { listAllBuckets } from './list-buckets.ts'
 import { versionParameter } from './object-version.ts'
 import { readThrough } from './pass-through.ts'
+import { forwardForm } from './post-object.ts'
 import { readObject } from './read.ts'
 import { parseS3Request, type S3Request } from './s3-request.ts'
 import { forwardWrite } from './write.ts'
@@ -102,9 +103,10 @@ function dispatch(context: RequestContext): Promise<void> | undefined {
   const { request, gateway } = context
   const { operation } = request
   const { passThrough } = gateway.options
-  if (!passThrough && (operation === 'PostObject' || operation === 'CreateSession')) {
-    throw new Refusal('NotImplemented', { message: `${operation} is signed for the origin alone and cannot be signed again` })
+  if (!passThrough && operation === 'CreateSession') {
+    throw new Refusal('NotImplemented', { message: 'A session is for one signing key at the origin, and clients have others here' })
   }
+  if (operation === 'PostObject') return forwardForm(context)
   if (operation === 'ListBuckets' && gateway.routes.all.length > 1 && !passThrough) {
     return listAllBuckets(context)
   }

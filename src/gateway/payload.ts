@@ -1,6 +1,6 @@
 import type { ByteSource } from '../base/byte-source.ts'
 import { headerValue } from '../base/header-list.ts'
-import type { Payload } from '../origin/origin.ts'
+import type { OriginForm, Payload } from '../origin/origin.ts'
 import { Refusal } from '../s3/errors.ts'
 import type { Operation } from '../s3/operation.ts'
 import { decodeAwsChunked, parseDecodedLength, parseTrailerNames } from '../s3/sigv4/chunked.ts'
@@ -14,6 +14,8 @@ export interface ClientPayload {
   readonly body: ByteSource
   /** Decoded bytes; undefined only for a body in chunks of HTTP that goes up in the client's name. */
   readonly length: number | undefined
+  /** The fields before it, where it is a form. */
+  readonly form?: OriginForm
 }
 
 /** An empty object must be meant: a request without a length is more likely one that lost its body (S3 answers 411 as well). */

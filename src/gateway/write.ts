@@ -27,14 +27,19 @@ export async function forwardWrite(context: RequestContext): Promise<void> {
 }
 
 /** An object that a write may change: what is current under its key, what has no version id, and the version that is named, if any. */
-interface Touched {
+export interface Touched {
   readonly key: string
   readonly versionId: string | undefined
 }
 
-async function forwardForgetting(context: RequestContext, touched: readonly Touched[], payload?: ClientPayload): Promise<void> {
-  const names = forgottenNames(context, touched)
-  const forget = forgetter(context, names)
+/** Forwards a write and forgets what it may change, before and after. `payload`: the body, where it was read before. */
+export async function forwardForgetting(
+  context: RequestContext,
+  touched: readonly Touched[] | 'whole-bucket',
+  payload?: ClientPayload,
+): Promise<void> {
+  const names = forgottenNames(context, touched === 'whole-bucket' ? [] : touched)
+  const forget = touched === 'whole-bucket' ? forgetBucket(context) : forgetObjects(context, names)
   await forget()
   await forward(context, {
     outcome: 'write',
@@ -66,10 +71,11 @@ async function forwardDeleteObjects(context: RequestContext): Promise<void> {
 }
 
 /** Objects of the request's bucket that the operation may change. Keys are decoded. */
-async function touchedObjects(context: RequestContext): Promise<Touched[]> {
+async function touchedObjects(context: RequestContext): Promise<Touched[] | 'whole-bucket'> {
   const { request } = context
   const { effect } = operationInfo(request.operation)
-  if (request.key === undefined || effect === 'bucket') return []
+  if (effect === 'bucket') return 'whole-bucket'
+  if (request.key === undefined) return []
   const versionId = versionParameter(request.query)?.value ?? (await changedVersion(context))
   const touched: Touched[] = [{ key: request.key, versionId }]
   const renamed = effect === 'object-and-source' ? renameSource(request) : undefined
@@ -117,7 +123,7 @@ async function changedVersion(context: RequestContext): Promise<string | undefin
 /** What a write's answer calls the version that it made, changed or deleted: it may have been read before the answer came. */
 function addAnsweredVersion(context: RequestContext, headers: HeaderList, names: Set<string>): void {
   const versionId = headerValue(headers, 'x-amz-version-id')
-  const { key } = context.request
+  const key = context.request.key ?? context.record.key
   if (versionId !== undefined && key !== undefined) names.add(cacheKeyOf(context, key, versionId))
 }
 
@@ -132,11 +138,12 @@ function forgottenNames(context: RequestContext, touched: readonly Touched[]): S
   return names
 }
 
-/** Forgets the names, or the whole bucket where the operation may change all of it. */
-function forgetter(context: RequestContext, names: ReadonlySet<string>): () => Promise<void> {
-  const { gateway, request } = context
-  if (operationInfo(request.operation).effect === 'bucket') return async () => gateway.epochs.forget(bucketName(context))
+function forgetBucket(context: RequestContext): () => Promise<void> {
+  return async () => context.gateway.epochs.forget(bucketName(context))
+}
+
+function forgetObjects(context: RequestContext, names: ReadonlySet<string>): () => Promise<void> {
   return async () => {
-    await Promise.all([...names].map(async (name) => invalidateObject(gateway, name)))
+    await Promise.all([...names].map(async (name) => invalidateObject(context.gateway, name)))
   }
 }

@@ -1,5 +1,7 @@
 import { emptySource, type ByteSource } from '../base/byte-source.ts'
 import type { HeaderList } from '../base/header-list.ts'
+import type { FormField } from '../s3/post/form.ts'
+import type { PostPolicy } from '../s3/post/policy.ts'
 
 /**
  * What is known of a request body's integrity, and so how it is signed for an S3 origin (SigV4 `x-amz-content-sha256`).
@@ -12,6 +14,14 @@ export type Payload =
   | { readonly kind: 'unsigned' }
   /** Checksum fields follow the body. `names` are known beforehand, `fields` once the body was read to its end. */
   | { readonly kind: 'trailer'; readonly names: readonly string[]; readonly fields: () => HeaderList }
+
+/** A form upload: its fields but those of its signature, which the origin's own credentials make anew. The body is the form from its file on. */
+export interface OriginForm {
+  readonly boundary: string
+  readonly fields: readonly FormField[]
+  /** What the client signed; undefined where nobody did. */
+  readonly policy: PostPolicy | undefined
+}
 
 /** A request to an origin, free of the client's signature, host and hop-by-hop fields. */
 export interface OriginRequest {
@@ -32,6 +42,8 @@ export interface OriginRequest {
    * signed here and the body is sent as it is. Absent: the origin's own credentials sign it.
    */
   readonly asSent?: { readonly host: string; readonly rawPath: string }
+  /** PostObject: what comes before the body. */
+  readonly form?: OriginForm
   /** End-to-end fields to send. Content-Length is not among them. */
   readonly headers: HeaderList
   readonly payload: Payload

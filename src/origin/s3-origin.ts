@@ -1,12 +1,15 @@
 import type { LookupFunction } from 'node:net'
+import { precededBy } from '../base/byte-source.ts'
 import { withoutHeaders } from '../base/header-list.ts'
 import type { Clock } from '../base/clock.ts'
 import type { OriginConfig } from '../config/config.ts'
+import { renderFields } from '../s3/post/form.ts'
+import { signForm } from '../s3/post/policy.ts'
 import { encodeAwsChunkedUnsigned } from '../s3/sigv4/chunked-encoder.ts'
 import { presign, signRequest, type SigningCredentials } from '../s3/sigv4/sign.ts'
 import { SigningKeys } from '../s3/sigv4/signing-keys.ts'
 import { createCredentialSource, type CredentialSource } from './credentials.ts'
-import { OriginFailure, type Origin, type OriginRequest, type OriginResponse } from './origin.ts'
+import { OriginFailure, type Origin, type OriginForm, type OriginRequest, type OriginResponse } from './origin.ts'
 import { canBePresigned, withQueryAsFields } from './presigned.ts'
 import { OriginDialect } from './s3/dialect.ts'
 import { RequestBytes } from './s3/request-bytes.ts'
@@ -123,9 +126,26 @@ export class S3Origin implements Origin {
     const adapted = this.#dialect.adapt(given)
     const request = credentials !== undefined && canBePresigned(adapted) ? adapted : withQueryAsFields(adapted)
     const target = this.#targets.of(request.bucket, request.rawKey)
+    if (request.form !== undefined) return this.#form(request, request.form, { credentials, target })
     const unsigned = upstreamHeaders(request, target.host)
     const { rawQuery, headers } = this.#signed(request, credentials, { target, headers: unsigned })
     return { target, rawQuery, headers: [...unsigned, ...headers], ...this.#body(request) }
+  }
+
+  /** A form upload carries its signature in its fields and none beside them. */
+  #form(
+    request: OriginRequest,
+    form: OriginForm,
+    to: { readonly credentials: SigningCredentials | undefined; readonly target: S3Target },
+  ): SentRequest {
+    const { region } = this.#config
+    const { credentials, target } = to
+    const signing = { bucket: request.bucket ?? '', region, nowMs: this.#clock.nowMs(), signingKey: this.#signingKeys.of }
+    const fields = credentials === undefined ? form.fields : signForm(form, { ...signing, credentials })
+    const head = Buffer.from(renderFields(form.boundary, fields), 'latin1')
+    const length = request.bodyLength === undefined ? undefined : head.length + request.bodyLength
+    const body = new RequestBytes(precededBy(head, request.body), length)
+    return { target, rawQuery: request.rawQuery, headers: upstreamHeaders(request, target.host), body, length }
   }
 
   /** In the client's name: the Host is the client's, the connection and its certificate are the origin's. */

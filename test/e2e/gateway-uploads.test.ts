@@ -368,12 +368,8 @@ test('DeleteObjects is counted once, goes up with its hash, and is refused where
   assert.deepEqual(origin.takeAsked(), [])
 })
 
-test('operations that only the origin’s own signature can carry are refused by name', async (t) => {
-  const { client, proxy } = await scene(t)
-  const form = { method: 'POST', path: '/bucket', body: 'x', fields: { 'content-type': 'multipart/form-data; boundary=x' } }
+test('a session for one signing key at the origin is refused by name', async (t) => {
   const admin: ClientConfig = { ...CLIENT, grants: [{ bucket: '*', prefix: '', actions: ['read', 'write', 'admin'] }] }
-  assert.equal((await client.ask(form)).status, 501)
   const all = await proxyFor(t, { origin: new FunctionOrigin(() => reply(200)), anonymous: false, clients: [admin] })
   assert.equal(errorCode(await new S3Client(all, ALICE).get('/bucket?session')), 'NotImplemented')
-  assert.equal((await proxy.takeRecord()).operation, 'PostObject')
 })
