@@ -3,6 +3,7 @@ import type { FetchAsk, FetchRange } from '../cache/api.ts'
 import type { Cache } from '../cache/cache.ts'
 import type { ClientConfig, Consistency, RuleConfig } from '../config/config.ts'
 import type { Origin } from '../origin/origin.ts'
+import { SignatureVerifier } from '../s3/sigv4/signature-verifier.ts'
 import { SigningKeys } from '../s3/sigv4/signing-keys.ts'
 import type { RequestRecord } from '../signals/record.ts'
 import { AskTimes } from './ask-times.ts'
@@ -43,24 +44,26 @@ export function createGateway(parts: GatewayParts): Gateway {
   const { worker = 0, peers = NO_PEERS } = parts
   const meters = new Meters(worker, (to, note) => peers.charge(to, note))
   const calls: OriginCalls = { routes: new Routes(parts), meters, clock: parts.clock }
+  const clients = new Clients(parts.clients)
+  const signingKeys = new SigningKeys()
   return {
     worker,
     peers,
     ...calls,
     cache: parts.openCache(fetcherOf(calls)),
-    clients: new Clients(parts.clients),
-    signingKeys: new SigningKeys(),
+    clients,
+    verifier: new SignatureVerifier({
+      lookup: (accessKeyId) => clients.find(accessKeyId),
+      skewMs: parts.clockSkewMs,
+      signingKey: signingKeys.of,
+    }),
+    signingKeys,
     opening: new SingleFlight(),
     uncacheable: new UncacheableObjects(parts.clock),
     epochs: parts.epochs,
     requestIds: new RequestIds(worker),
     askTimes: new AskTimes(parts.clock),
     settle: parts.settle,
-    options: {
-      anonymous: parts.anonymous,
-      passThrough: parts.passThrough ?? false,
-      domains: parts.domains,
-      clockSkewMs: parts.clockSkewMs,
-    },
+    options: { anonymous: parts.anonymous, passThrough: parts.passThrough ?? false, domains: parts.domains },
   }
 }

@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import type { Cache } from '../cache/cache.ts'
+import type { SignatureVerifier } from '../s3/sigv4/signature-verifier.ts'
 import type { SigningKeys } from '../s3/sigv4/signing-keys.ts'
 import type { RequestRecord } from '../signals/record.ts'
 import type { AskTimes } from './ask-times.ts'
@@ -21,6 +22,7 @@ export interface Gateway {
   readonly cache: Cache
   readonly routes: Routes
   readonly clients: Clients
+  readonly verifier: SignatureVerifier
   readonly signingKeys: SigningKeys
   /** Questions about objects that are under way. */
   readonly opening: SingleFlight<Findings>
@@ -37,6 +39,5 @@ export interface Gateway {
     /** Signatures are the origin's to check: requests go up as they came. */
     readonly passThrough: boolean
     readonly domains: readonly string[]
-    readonly clockSkewMs: number
   }
 }

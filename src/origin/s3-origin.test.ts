@@ -5,10 +5,12 @@ import { configOf, CREDENTIALS, requestOf, startS3Origin, text } from '../../tes
 import { sourceOf } from '../base/byte-source.ts'
 import { systemClock } from '../base/clock.ts'
 import { headerValue, type HeaderList } from '../base/header-list.ts'
-import { SigningKeys } from '../s3/sigv4/signing-keys.ts'
-import { verifyRequest } from '../s3/sigv4/verify.ts'
+import { parseQuery } from '../s3/query.ts'
+import { SignatureVerifier } from '../s3/sigv4/signature-verifier.ts'
 import { S3Targets } from './s3/s3-target.ts'
 import { S3Origin } from './s3-origin.ts'
+
+const VERIFIER_OPTIONS = { lookup: () => CREDENTIALS, region: 'eu-west-1', skewMs: 60_000 }
 
 test('S3Origin sends raw path and query bytes untouched and a signature that verifies', async (context) => {
   const { fault, origin } = await startS3Origin(context, (_request, reply) => reply.answer(200, { etag: '"e"' }, 'hello'))
@@ -19,10 +21,9 @@ test('S3Origin sends raw path and query bytes untouched and a signature that ver
   assert.equal(await text(response.body), 'hello')
   const seen = fault.requests[0]!
   assert.equal(seen.target, `/bucket/${rawKey}?versionId=a%2Bb&x-id=GetObject`)
-  const verified = verifyRequest(
-    { method: 'GET', rawPath: `/bucket/${rawKey}`, rawQuery: 'versionId=a%2Bb&x-id=GetObject', headers: [...seen.headers].flat() },
-    { lookup: () => CREDENTIALS, nowMs: Date.now(), region: 'eu-west-1', skewMs: 60_000, signingKey: new SigningKeys().of },
-  )
+  const query = parseQuery('versionId=a%2Bb&x-id=GetObject')
+  const sent = { method: 'GET', rawPath: `/bucket/${rawKey}`, query, headers: [...seen.headers].flat() }
+  const verified = new SignatureVerifier(VERIFIER_OPTIONS).verify(sent, Date.now())
   assert.notEqual(verified, 'anonymous')
   assert.equal(seen.headers.get('x-amz-security-token'), 'TOKEN')
 })
@@ -38,9 +39,8 @@ test('S3Origin presigns a presigned request anew, fields included, so that the o
   assert.equal(seen.headers.get('authorization'), undefined)
   const [rawPath = '', sentQuery = ''] = seen.target.split('?')
   assert.ok(sentQuery.startsWith(`${rawQuery}&X-Amz-Algorithm=`))
-  const options = { lookup: () => CREDENTIALS, nowMs: Date.now(), region: 'eu-west-1', skewMs: 60_000, signingKey: new SigningKeys().of }
-  const sent = { method: 'PUT', rawPath, rawQuery: sentQuery, headers: [...seen.headers].flat() }
-  const verified = verifyRequest(sent, options)
+  const sent = { method: 'PUT', rawPath, query: parseQuery(sentQuery), headers: [...seen.headers].flat() }
+  const verified = new SignatureVerifier(VERIFIER_OPTIONS).verify(sent, Date.now())
   assert.ok(verified !== 'anonymous' && verified.kind === 'presigned')
 })
 

@@ -1,4 +1,4 @@
-import { chunkSignature, trailerSignature, type ChunkSigning } from '../../src/s3/sigv4/chunk-signature.ts'
+import { chunkStringToSign, trailerStringToSign, type ChunkSigning } from '../../src/s3/sigv4/chunk-signature.ts'
 import { sha256 } from './s3-client.ts'
 
 /** An aws-chunked body with a signature on every chunk and, if there are trailers, on those. */
@@ -6,11 +6,11 @@ export function signedChunks(seed: ChunkSigning, chunks: readonly string[], trai
   let previous = seed.seedSignature
   let framed = ''
   for (const chunk of [...chunks, '']) {
-    previous = chunkSignature(seed, previous, sha256(chunk)).toString('hex')
+    previous = seed.signingKey.sign(chunkStringToSign(seed, previous, sha256(chunk)))
     framed += `${chunk.length.toString(16)};chunk-signature=${previous}\r\n${chunk === '' ? '' : `${chunk}\r\n`}`
   }
   for (let i = 0; i < trailers.length; i += 2) framed += `${trailers[i] ?? ''}:${trailers[i + 1] ?? ''}\r\n`
-  if (trailers.length > 0) framed += `x-amz-trailer-signature:${trailerSignature(seed, previous, trailers).toString('hex')}\r\n`
+  if (trailers.length > 0) framed += `x-amz-trailer-signature:${seed.signingKey.sign(trailerStringToSign(seed, previous, trailers))}\r\n`
   return Buffer.from(`${framed}\r\n`, 'latin1')
 }
 

@@ -8,8 +8,8 @@ import { errorXml, Refusal } from '../../src/s3/errors.ts'
 import { forwardedRequestFields } from '../../src/s3/headers.ts'
 import { decodeAwsChunked, parseDecodedLength, parseTrailerNames } from '../../src/s3/sigv4/chunked.ts'
 import { parsePayload } from '../../src/s3/sigv4/payload.ts'
-import { SigningKeys } from '../../src/s3/sigv4/signing-keys.ts'
-import { verifyRequest, type Verified } from '../../src/s3/sigv4/verify.ts'
+import { parseQuery } from '../../src/s3/query.ts'
+import { SignatureVerifier, type Verified } from '../../src/s3/sigv4/signature-verifier.ts'
 
 /** The only key that the bridge knows. */
 export const BRIDGE_CREDENTIALS = { accessKeyId: 'BRIDGEKEY', secretAccessKey: 'bridge-secret' } as const
@@ -23,7 +23,10 @@ const SKEW_MS = 15 * 60_000
 export class OriginBridge {
   readonly #origin: Origin
   readonly #server: Server
-  readonly #signingKeys = new SigningKeys()
+  readonly #verifier = new SignatureVerifier({
+    lookup: (id) => (id === BRIDGE_CREDENTIALS.accessKeyId ? BRIDGE_CREDENTIALS : undefined),
+    skewMs: SKEW_MS,
+  })
 
   constructor(origin: Origin) {
     this.#origin = origin
@@ -71,15 +74,7 @@ export class OriginBridge {
     const headers = incoming.rawHeaders.map((item, i) => (i % 2 === 0 ? item.toLowerCase() : item))
     const method = incoming.method ?? ''
     const { rawPath, rawQuery } = splitTarget(incoming.url ?? '')
-    const verified = verifyRequest(
-      { method, rawPath, rawQuery, headers },
-      {
-        lookup: (id) => (id === BRIDGE_CREDENTIALS.accessKeyId ? BRIDGE_CREDENTIALS : undefined),
-        nowMs: Date.now(),
-        skewMs: SKEW_MS,
-        signingKey: this.#signingKeys.of,
-      },
-    )
+    const verified = this.#verifier.verify({ method, rawPath, query: parseQuery(rawQuery), headers }, Date.now())
     if (verified === 'anonymous') throw new Refusal('AccessDenied')
     const { bucket, rawKey } = parseAddress({ rawPath, host: headerValue(headers, 'host') ?? '', domains: [] })
     return {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
 import { test } from 'node:test'
 import { Refusal } from '../errors.ts'
-import { deriveSigningKey } from '../sigv4/signing-keys.ts'
+import { deriveSigningKey } from '../sigv4/signing-key.ts'
 import { formValue, type FormField } from './form.ts'
 import { signForm, verifyForm, type PostPolicy } from './policy.ts'
 

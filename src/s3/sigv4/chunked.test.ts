@@ -5,11 +5,11 @@ import { collect, sourceOf, type ByteSource } from '../../base/byte-source.ts'
 import { createChecksum } from '../checksums.ts'
 import { Refusal, type S3ErrorCode } from '../errors.ts'
 import { EMPTY_SHA256, sha256Hex } from './canonical.ts'
-import { chunkSignature, trailerSignature, type ChunkSigning } from './chunk-signature.ts'
+import { chunkStringToSign, trailerStringToSign, type ChunkSigning } from './chunk-signature.ts'
 import { encodeAwsChunkedUnsigned } from './chunked-encoder.ts'
 import { decodeAwsChunked, MAX_SIGNED_CHUNK_BYTES, parseDecodedLength, parseTrailerNames, type AwsChunkedSource } from './chunked.ts'
 import type { ChunkedMode } from './payload.ts'
-import { deriveSigningKey } from './signing-keys.ts'
+import { deriveSigningKey } from './signing-key.ts'
 
 const SIGNING: ChunkSigning = {
   signingKey: deriveSigningKey('secret', '20260301', 'eu-west-1', 's3'),
@@ -33,14 +33,15 @@ function encode(mode: ChunkedMode, chunks: readonly Uint8Array[], trailers: read
   for (const chunk of [...chunks, Buffer.alloc(0)]) {
     let header = chunk.length.toString(16)
     if (mode !== 'unsigned-trailer') {
-      previous = chunkSignature(SIGNING, previous, chunk.length === 0 ? EMPTY_SHA256 : sha256Hex(chunk)).toString('hex')
+      previous = SIGNING.signingKey.sign(chunkStringToSign(SIGNING, previous, chunk.length === 0 ? EMPTY_SHA256 : sha256Hex(chunk)))
       header += `;chunk-signature=${previous}`
     }
     pieces.push(Buffer.from(`${header}\r\n`), chunk, Buffer.from(chunk.length === 0 ? '' : '\r\n'))
   }
   let text = ''
   for (let i = 0; i < trailers.length; i += 2) text += `${trailers[i]}:${trailers[i + 1]}\r\n`
-  if (mode === 'signed-trailer') text += `x-amz-trailer-signature:${trailerSignature(SIGNING, previous, trailers).toString('hex')}\r\n`
+  if (mode === 'signed-trailer')
+    text += `x-amz-trailer-signature:${SIGNING.signingKey.sign(trailerStringToSign(SIGNING, previous, trailers))}\r\n`
   return Buffer.concat([...pieces, Buffer.from(`${text}\r\n`, 'latin1')])
 }
 

@@ -1,4 +1,3 @@
-import { timingSafeEqual } from 'node:crypto'
 import { assert } from '../../base/assert.ts'
 import type { ByteSource } from '../../base/byte-source.ts'
 import { headerValue, type HeaderList } from '../../base/header-list.ts'
@@ -6,7 +5,7 @@ import { checksumOfField, createChecksum, type Checksum } from '../checksums.ts'
 import { Refusal } from '../errors.ts'
 import { ByteReader } from './byte-reader.ts'
 import { EMPTY_SHA256, sha256Hex } from './canonical.ts'
-import { chunkSignature, trailerSignature, type ChunkSigning } from './chunk-signature.ts'
+import { chunkStringToSign, trailerStringToSign, type ChunkSigning } from './chunk-signature.ts'
 import type { ChunkedMode } from './payload.ts'
 
 /**
@@ -192,7 +191,7 @@ class AwsChunkedDecoder implements AwsChunkedSource {
     const signature = fields.signature
     if ((signature !== undefined) !== (this.#mode === 'signed-trailer')) throw malformedTrailer()
     if (this.#signing !== undefined && signature !== undefined) {
-      this.#compare(trailerSignature(this.#signing, this.#signature, fields.trailers), signature)
+      this.#check(this.#signing, trailerStringToSign(this.#signing, this.#signature, fields.trailers), signature)
     }
     this.#checkNames(fields.trailers)
     this.#checkChecksums(fields.trailers)
@@ -215,13 +214,12 @@ class AwsChunkedDecoder implements AwsChunkedSource {
   }
 
   #checkChunk(signing: ChunkSigning, provided: string, dataHash: string): void {
-    this.#compare(chunkSignature(signing, this.#signature, dataHash), provided)
+    this.#check(signing, chunkStringToSign(signing, this.#signature, dataHash), provided)
     this.#signature = provided
   }
 
-  #compare(computed: Buffer, provided: string): void {
-    const same = /^[0-9a-f]{64}$/.test(provided) && timingSafeEqual(computed, Buffer.from(provided, 'hex'))
-    if (!same) throw new Refusal('SignatureDoesNotMatch')
+  #check(signing: ChunkSigning, text: string, provided: string): void {
+    if (!signing.signingKey.hasSigned(text, provided)) throw new Refusal('SignatureDoesNotMatch')
   }
 
   async #lineEnd(): Promise<void> {

@@ -1,21 +1,26 @@
 import { Refusal, type S3ErrorCode } from '../errors.ts'
 import { ALGORITHM, SCOPE_END } from './canonical.ts'
+import { SignedHeaders } from './signed-headers.ts'
 
-/** What a signed request says of its signature, in whichever place. */
-export interface SignatureClaim {
+/** Whose key a request is signed with, and what that key is for. */
+export interface Credential {
   readonly accessKeyId: string
   readonly day: string
   readonly region: string
   readonly service: string
   /** `day/region/service/aws4_request` */
   readonly scope: string
-  /** The SignedHeaders text, as it is part of what is signed. */
-  readonly signedHeaders: string
+}
+
+/** What an Authorization value says. */
+export interface Authorization {
+  readonly credential: Credential
+  readonly signedHeaders: SignedHeaders
   readonly signature: string
 }
 
 /** The error code for what is malformed: it says in which of the two places. */
-type MalformedCode = Extract<S3ErrorCode, 'AuthorizationHeaderMalformed' | 'AuthorizationQueryParametersError'>
+export type MalformedCode = Extract<S3ErrorCode, 'AuthorizationHeaderMalformed' | 'AuthorizationQueryParametersError'>
 
 const PREFIX: Readonly<Record<MalformedCode, string>> = {
   AuthorizationHeaderMalformed: 'The authorization header is malformed; ',
@@ -29,7 +34,7 @@ const COMPONENTS = ['Credential', 'SignedHeaders', 'Signature']
  * Reads `AWS4-HMAC-SHA256 Credential=…, SignedHeaders=…, Signature=…`; blanks after the commas are optional. Throws Refusal
  * AuthorizationHeaderMalformed, and InvalidRequest or InvalidArgument for other ways to sign.
  */
-export function parseAuthorization(value: string): SignatureClaim {
+export function parseAuthorization(value: string): Authorization {
   const space = value.search(/[ \t]/)
   const algorithm = space < 0 ? value : value.slice(0, space)
   checkAlgorithm(algorithm)
@@ -44,7 +49,11 @@ export function parseAuthorization(value: string): SignatureClaim {
   if (!credential) throw malformedHeader('missing Credential.')
   if (!signedHeaders) throw malformedHeader('missing SignedHeaders.')
   if (!signature) throw malformedHeader('missing Signature.')
-  return { ...parseCredential(credential, 'AuthorizationHeaderMalformed'), signedHeaders, signature }
+  return {
+    credential: parseCredential(credential, 'AuthorizationHeaderMalformed'),
+    signedHeaders: new SignedHeaders(signedHeaders),
+    signature,
+  }
 }
 
 function checkAlgorithm(algorithm: string): void {
@@ -61,10 +70,7 @@ export function unsupportedMechanism(): Refusal {
 }
 
 /** Reads `accessKeyId/day/region/service/aws4_request`. Access keys may hold slashes, so the scope is the last four parts. */
-export function parseCredential(
-  credential: string,
-  code: MalformedCode,
-): Pick<SignatureClaim, 'accessKeyId' | 'day' | 'region' | 'service' | 'scope'> {
+export function parseCredential(credential: string, code: MalformedCode): Credential {
   const parts = credential.split('/')
   const [day, region, service, end] = parts.slice(-4)
   if (parts.length < 5 || day === undefined || region === undefined || service === undefined) {
@@ -86,23 +92,25 @@ export function parseCredential(
 
 /** Checks the scope against where and when the request arrived. `region` undefined: any will do. */
 export function checkScope(
-  claim: SignatureClaim,
+  credential: Credential,
   wanted: { readonly day: string; readonly region: string | undefined; readonly service: string },
   code: MalformedCode,
 ): void {
   const prefix = PREFIX[code]
-  if (wanted.region !== undefined && claim.region !== wanted.region) {
+  if (wanted.region !== undefined && credential.region !== wanted.region) {
     throw new Refusal(code, {
-      message: `${prefix}the region '${claim.region}' is wrong; expecting '${wanted.region}'`,
+      message: `${prefix}the region '${credential.region}' is wrong; expecting '${wanted.region}'`,
       fields: { Region: wanted.region },
     })
   }
-  if (claim.service !== wanted.service) {
-    throw new Refusal(code, { message: `${prefix}incorrect service "${claim.service}". This endpoint belongs to "${wanted.service}".` })
-  }
-  if (claim.day !== wanted.day) {
+  if (credential.service !== wanted.service) {
     throw new Refusal(code, {
-      message: `${prefix}Invalid credential date "${claim.day}". This date is not the same as X-Amz-Date: "${wanted.day}".`,
+      message: `${prefix}incorrect service "${credential.service}". This endpoint belongs to "${wanted.service}".`,
+    })
+  }
+  if (credential.day !== wanted.day) {
+    throw new Refusal(code, {
+      message: `${prefix}Invalid credential date "${credential.day}". This date is not the same as X-Amz-Date: "${wanted.day}".`,
     })
   }
 }

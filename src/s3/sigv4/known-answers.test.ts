@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { collect, sourceOf } from '../../base/byte-source.ts'
-import { EMPTY_SHA256, sha256Hex, sign, stringToSign } from './canonical.ts'
-import { chunkSignature, trailerSignature } from './chunk-signature.ts'
+import { EMPTY_SHA256, sha256Hex, stringToSign } from './canonical.ts'
+import { chunkStringToSign, trailerStringToSign } from './chunk-signature.ts'
 import { decodeAwsChunked } from './chunked.ts'
 import { presign } from './sign.ts'
-import { deriveSigningKey } from './signing-keys.ts'
-import { verifyRequest, type UnverifiedRequest } from './verify.ts'
+import { deriveSigningKey } from './signing-key.ts'
+import { TwoVerifiers, type SentRequest } from '../../../test/support/two-verifiers.ts'
 
 /*
  * The 11 worked examples of the Amazon S3 API Reference: "Signature Calculations for the Authorization Header" (single chunk,
@@ -20,20 +20,18 @@ const NOW_MS = Date.parse('2013-05-24T00:00:00Z')
 const SCOPE = '20130524/us-east-1/s3/aws4_request'
 const KEY = deriveSigningKey(SECRET, '20130524', 'us-east-1', 's3')
 
-const OPTIONS = {
+const verifier = new TwoVerifiers({
   lookup: (id: string) => (id === ACCESS_KEY_ID ? { secretAccessKey: SECRET } : undefined),
-  nowMs: NOW_MS,
   region: 'us-east-1',
   skewMs: 900_000,
-  signingKey: deriveSigningKey,
-}
+})
 
 function authorization(signedHeaders: string, signature: string): string {
   return `AWS4-HMAC-SHA256 Credential=${ACCESS_KEY_ID}/${SCOPE},SignedHeaders=${signedHeaders},Signature=${signature}`
 }
 
-function signatureOf(request: UnverifiedRequest): string {
-  const verified = verifyRequest(request, OPTIONS)
+function signatureOf(request: SentRequest): string {
+  const verified = verifier.verify(request, NOW_MS)
   assert.ok(verified !== 'anonymous')
   return verified.signature
 }
@@ -90,9 +88,9 @@ test('3 to 6: streaming upload with signed chunks', async () => {
   assert.equal(signatureOf({ method: 'PUT', rawPath: '/examplebucket/chunkObject.txt', rawQuery: '', headers }), seed)
 
   const signing = { ...STREAMING, seedSignature: seed }
-  assert.equal(chunkSignature(signing, seed, sha256Hex(FIRST)).toString('hex'), chunks[0])
-  assert.equal(chunkSignature(signing, chunks[0]!, sha256Hex(SECOND)).toString('hex'), chunks[1])
-  assert.equal(chunkSignature(signing, chunks[1]!, EMPTY_SHA256).toString('hex'), chunks[2])
+  assert.equal(KEY.sign(chunkStringToSign(signing, seed, sha256Hex(FIRST))), chunks[0])
+  assert.equal(KEY.sign(chunkStringToSign(signing, chunks[0]!, sha256Hex(SECOND))), chunks[1])
+  assert.equal(KEY.sign(chunkStringToSign(signing, chunks[1]!, EMPTY_SHA256)), chunks[2])
 
   const framed = Buffer.concat([
     Buffer.from(`10000;chunk-signature=${chunks[0]}\r\n`),
@@ -121,11 +119,11 @@ test('7 to 11: streaming upload with signed chunks and trailer', async () => {
   assert.equal(signatureOf({ method: 'PUT', rawPath: '/examplebucket/chunkObject.txt', rawQuery: '', headers }), seed)
 
   const signing = { ...STREAMING, seedSignature: seed }
-  assert.equal(chunkSignature(signing, seed, sha256Hex(FIRST)).toString('hex'), chunks[0])
-  assert.equal(chunkSignature(signing, chunks[0]!, sha256Hex(SECOND)).toString('hex'), chunks[1])
-  assert.equal(chunkSignature(signing, chunks[1]!, EMPTY_SHA256).toString('hex'), chunks[2])
+  assert.equal(KEY.sign(chunkStringToSign(signing, seed, sha256Hex(FIRST))), chunks[0])
+  assert.equal(KEY.sign(chunkStringToSign(signing, chunks[0]!, sha256Hex(SECOND))), chunks[1])
+  assert.equal(KEY.sign(chunkStringToSign(signing, chunks[1]!, EMPTY_SHA256)), chunks[2])
   const fields = ['x-amz-checksum-crc32c', 'sOO8/Q==']
-  assert.equal(trailerSignature(signing, chunks[2]!, fields).toString('hex'), trailer)
+  assert.equal(KEY.sign(trailerStringToSign(signing, chunks[2]!, fields)), trailer)
 
   const framed = Buffer.concat([
     Buffer.from(`10000;chunk-signature=${chunks[0]}\r\n`),
@@ -158,7 +156,7 @@ test('stringToSign() of the first example, signed, is its signature', () => {
     EMPTY_SHA256,
   ].join('\n')
   assert.equal(
-    sign(KEY, stringToSign(AMZ_DATE, SCOPE, canonical)).toString('hex'),
+    KEY.sign(stringToSign(AMZ_DATE, SCOPE, sha256Hex(canonical))),
     'f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41',
   )
 })

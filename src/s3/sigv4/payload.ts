@@ -1,5 +1,5 @@
 import { Refusal } from '../errors.ts'
-import { UNSIGNED_PAYLOAD } from './canonical.ts'
+import { EMPTY_SHA256, UNSIGNED_PAYLOAD } from './canonical.ts'
 
 /** How aws-chunked bodies are protected. */
 export type ChunkedMode =
@@ -17,6 +17,10 @@ export type DeclaredPayload =
   | { readonly kind: 'unsigned' }
   | { readonly kind: 'chunked'; readonly mode: ChunkedMode }
 
+const UNSIGNED: DeclaredPayload = { kind: 'unsigned' }
+/** What most reads declare. */
+const EMPTY: DeclaredPayload = { kind: 'sha256', hex: EMPTY_SHA256 }
+
 const CHUNKED_MODES: Readonly<Record<string, ChunkedMode>> = {
   'STREAMING-AWS4-HMAC-SHA256-PAYLOAD': 'signed',
   'STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER': 'signed-trailer',
@@ -28,7 +32,8 @@ const CHUNKED_MODES: Readonly<Record<string, ChunkedMode>> = {
  * Throws Refusal InvalidArgument, or NotImplemented for SigV4A chunks.
  */
 export function parsePayload(value: string | undefined): DeclaredPayload {
-  if (value === undefined || value === UNSIGNED_PAYLOAD) return { kind: 'unsigned' }
+  if (value === undefined || value === UNSIGNED_PAYLOAD) return UNSIGNED
+  if (value === EMPTY_SHA256) return EMPTY
   if (/^[0-9a-f]{64}$/.test(value)) return { kind: 'sha256', hex: value }
   const mode = CHUNKED_MODES[value]
   if (mode !== undefined) return { kind: 'chunked', mode }

@@ -3,15 +3,14 @@ import { test } from 'node:test'
 import { GetObjectCommand, HeadObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
 import { splitTarget } from '../address.ts'
-import { deriveSigningKey } from './signing-keys.ts'
-import { verifyRequest, type UnverifiedRequest } from './verify.ts'
+import { TwoVerifiers, type SentRequest } from '../../../test/support/two-verifiers.ts'
 
 /* Requests as the AWS SDK for JavaScript really signs them; nothing is sent. */
 
 const CREDENTIALS = { accessKeyId: 'AKIDSDK', secretAccessKey: 'sdk-secret', sessionToken: 'sdk/token+==' }
 const KEYS = ['plain.txt', 'a b+c/../é', '//double//slash/', 'per%2Fcent', "!'()*~", '日本語/🪣', 'q?x=1&y#z', 'trailing/']
 
-interface SentRequest {
+interface SdkRequest {
   readonly method: string
   readonly path: string
   readonly query: Readonly<Record<string, string>>
@@ -19,9 +18,9 @@ interface SentRequest {
 }
 
 class Captured extends Error {
-  readonly request: SentRequest
+  readonly request: SdkRequest
 
-  constructor(request: SentRequest) {
+  constructor(request: SdkRequest) {
     super('captured')
     this.request = request
   }
@@ -34,13 +33,13 @@ const client = new S3Client({
   credentials: CREDENTIALS,
   maxAttempts: 1,
   requestHandler: {
-    handle: async (request: SentRequest) => {
+    handle: async (request: SdkRequest) => {
       throw new Captured(request)
     },
   },
 })
 
-async function capture(send: () => Promise<unknown>): Promise<UnverifiedRequest> {
+async function capture(send: () => Promise<unknown>): Promise<SentRequest> {
   const error: unknown = await send().then(
     () => undefined,
     (error: unknown) => error,
@@ -52,18 +51,13 @@ async function capture(send: () => Promise<unknown>): Promise<UnverifiedRequest>
   return { method, rawPath: path, rawQuery: rawQuery.join('&'), headers: list }
 }
 
-function assertVerifies(request: UnverifiedRequest): void {
-  const verified = verifyRequest(request, {
-    lookup: () => CREDENTIALS,
-    nowMs: Date.now(),
-    region: 'eu-west-1',
-    skewMs: 900_000,
-    signingKey: deriveSigningKey,
-  })
-  assert.ok(verified !== 'anonymous')
+const verifier = new TwoVerifiers({ lookup: () => CREDENTIALS, region: 'eu-west-1', skewMs: 900_000 })
+
+function assertVerifies(request: SentRequest): void {
+  assert.ok(verifier.verify(request, Date.now()) !== 'anonymous')
 }
 
-test('verifyRequest() accepts what the AWS SDK signs, for keys of every kind', async () => {
+test('SignatureVerifier accepts what the AWS SDK signs, for keys of every kind', async () => {
   for (const Key of KEYS) {
     assertVerifies(await capture(() => client.send(new GetObjectCommand({ Bucket: 'bucket', Key, Range: 'bytes=0-9' }))))
     assertVerifies(await capture(() => client.send(new HeadObjectCommand({ Bucket: 'bucket', Key }))))
@@ -73,7 +67,7 @@ test('verifyRequest() accepts what the AWS SDK signs, for keys of every kind', a
   }
 })
 
-test('verifyRequest() accepts the URLs that the AWS SDK presigns', async () => {
+test('SignatureVerifier accepts the URLs that the AWS SDK presigns', async () => {
   for (const Key of KEYS) {
     const url = await getSignedUrl(client, new GetObjectCommand({ Bucket: 'bucket', Key, ResponseContentType: 'text/plain; x="ü"' }))
     const target = url.slice('http://cache.example:9000'.length)

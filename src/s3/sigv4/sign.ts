@@ -1,20 +1,22 @@
 import { assert } from '../../base/assert.ts'
 import { headerValue, withoutHeaders, type HeaderList } from '../../base/header-list.ts'
 import { percentEncode } from '../percent.ts'
+import { parseQuery } from '../query.ts'
 import { dayOf, formatAmzDate } from './amz-date.ts'
 import {
   ALGORITHM,
-  canonicalHeaders,
   canonicalQuery,
   canonicalRequest,
   canonicalUri,
   SCOPE_END,
-  sign,
+  sha256Hex,
   stringToSign,
   UNSIGNED_PAYLOAD,
 } from './canonical.ts'
 import type { ChunkSigning } from './chunk-signature.ts'
-import { deriveSigningKey, type SigningKeyOf } from './signing-keys.ts'
+import { SignedHeaders } from './signed-headers.ts'
+import { deriveSigningKey, type SigningKey } from './signing-key.ts'
+import type { SigningKeyOf } from './signing-keys.ts'
 
 export interface SigningCredentials {
   readonly accessKeyId: string
@@ -65,7 +67,7 @@ const SIGNED_FIELDS: ReadonlySet<string> = new Set([
 
 const SIGNATURE_FIELDS: ReadonlySet<string> = new Set(['authorization', 'x-amz-content-sha256', 'x-amz-date', 'x-amz-security-token'])
 
-/** Signs a request in its header. Returns the fields to add; `headers` is not among them. */
+/** Signs a request in its header. Returns the fields to add; `headers` is not among them. Throws Refusal InvalidURI for a bad escape. */
 export function signRequest(request: SignRequest): string[] {
   return signStreamingRequest(request).headers
 }
@@ -78,19 +80,18 @@ export function signStreamingRequest(request: SignRequest): { readonly headers: 
   const token = request.credentials.sessionToken
   if (token !== undefined) added.push('x-amz-security-token', token)
   const headers = [...withoutHeaders(request.headers, (name) => SIGNATURE_FIELDS.has(name)), ...added]
-  const names = signedNames(headers)
-  const signedHeaders = names.join(';')
+  const signed = signedHeaders(headers)
   const canonical = canonicalRequest({
     method: request.method,
     ...canonicalTarget(request.rawPath, request.rawQuery),
-    headerLines: canonicalHeaders(headers, names, undefined),
-    signedHeaders,
+    headerLines: signed.canonicalLines(headers, undefined),
+    signedHeaders: signed.text,
     payloadHash: request.payloadHash,
   })
   const { scope, key } = signingScope(request, amzDate)
-  const signature = sign(key, stringToSign(amzDate, scope, canonical)).toString('hex')
+  const signature = key.sign(stringToSign(amzDate, scope, sha256Hex(canonical)))
   const credential = `${request.credentials.accessKeyId}/${scope}`
-  added.push('authorization', `${ALGORITHM} Credential=${credential}, SignedHeaders=${signedHeaders}, Signature=${signature}`)
+  added.push('authorization', `${ALGORITHM} Credential=${credential}, SignedHeaders=${signed.text}, Signature=${signature}`)
   return { headers: added, seed: { signingKey: key, amzDate, scope, seedSignature: signature } }
 }
 
@@ -100,44 +101,41 @@ export function presign(request: PresignRequest): string {
   const { scope, key } = signingScope(request, amzDate)
   const token = request.credentials.sessionToken
   const headers = withoutHeaders(request.headers ?? [], (name) => name === 'host' || SIGNATURE_FIELDS.has(name))
-  const names = signedNames([...headers, 'host', request.host])
+  const signed = signedHeaders([...headers, 'host', request.host])
   const parameters = [
     ['X-Amz-Algorithm', ALGORITHM],
     ['X-Amz-Credential', `${request.credentials.accessKeyId}/${scope}`],
     ['X-Amz-Date', amzDate],
     ['X-Amz-Expires', String(request.expiresSeconds)],
     ...(token === undefined ? [] : [['X-Amz-Security-Token', token]]),
-    ['X-Amz-SignedHeaders', names.join(';')],
+    ['X-Amz-SignedHeaders', signed.text],
   ].map(([name = '', value = '']) => `${name}=${percentEncode(value)}`)
   const rawQuery = [...(request.rawQuery === '' ? [] : [request.rawQuery]), ...parameters].join('&')
   const canonical = canonicalRequest({
     method: request.method,
     ...canonicalTarget(request.rawPath, rawQuery),
-    headerLines: canonicalHeaders(headers, names, request.host),
-    signedHeaders: names.join(';'),
+    headerLines: signed.canonicalLines(headers, request.host),
+    signedHeaders: signed.text,
     payloadHash: UNSIGNED_PAYLOAD,
   })
-  return `${rawQuery}&X-Amz-Signature=${sign(key, stringToSign(amzDate, scope, canonical)).toString('hex')}`
+  return `${rawQuery}&X-Amz-Signature=${key.sign(stringToSign(amzDate, scope, sha256Hex(canonical)))}`
 }
 
-/** Names of the fields to sign, sorted, each once. */
-function signedNames(headers: HeaderList): string[] {
+/** The fields to sign, sorted, each once. */
+function signedHeaders(headers: HeaderList): SignedHeaders {
   const names = new Set<string>()
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i] ?? ''
     if (name.startsWith('x-amz-') || SIGNED_FIELDS.has(name)) names.add(name)
   }
-  return [...names].sort()
+  return new SignedHeaders([...names].sort().join(';'))
 }
 
 function canonicalTarget(rawPath: string, rawQuery: string): { readonly uri: string; readonly query: string } {
-  const uri = canonicalUri(rawPath)
-  const query = canonicalQuery(rawQuery)
-  assert(uri !== undefined && query !== undefined, 'a target to sign is well encoded')
-  return { uri, query }
+  return { uri: canonicalUri(rawPath), query: canonicalQuery(parseQuery(rawQuery)) }
 }
 
-function signingScope(request: Signing, amzDate: string): { readonly scope: string; readonly key: ChunkSigning['signingKey'] } {
+function signingScope(request: Signing, amzDate: string): { readonly scope: string; readonly key: SigningKey } {
   const { region, service = 's3', credentials, signingKey = deriveSigningKey } = request
   const day = dayOf(amzDate)
   return { scope: `${day}/${region}/${service}/${SCOPE_END}`, key: signingKey(credentials.secretAccessKey, day, region, service) }

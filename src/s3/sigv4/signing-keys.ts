@@ -1,22 +1,14 @@
-import { createHmac, createSecretKey, type KeyObject } from 'node:crypto'
-import { SCOPE_END } from './canonical.ts'
+import { deriveSigningKey, type SigningKey } from './signing-key.ts'
 
 /** Gives the key that signs requests of one day (`YYYYMMDD`), region and service. */
-export type SigningKeyOf = (secretAccessKey: string, day: string, region: string, service: string) => KeyObject
-
-/** Derives a signing key: four HMACs ("Derive a signing key for Signature Version 4"). */
-export function deriveSigningKey(secretAccessKey: string, day: string, region: string, service: string): KeyObject {
-  let key = createHmac('sha256', `AWS4${secretAccessKey}`).update(day, 'latin1').digest()
-  for (const part of [region, service, SCOPE_END]) key = createHmac('sha256', key).update(part, 'latin1').digest()
-  return createSecretKey(key)
-}
+export type SigningKeyOf = (secretAccessKey: string, day: string, region: string, service: string) => SigningKey
 
 const DEFAULT_MAX_KEYS = 1024
 
 /** Signing keys that were derived before; a key serves every request of its day. The one that was used least recently goes first. */
 export class SigningKeys {
   readonly #maxKeys: number
-  readonly #keys = new Map<string, KeyObject>()
+  readonly #keys = new Map<string, SigningKey>()
 
   constructor(maxKeys = DEFAULT_MAX_KEYS) {
     this.#maxKeys = maxKeys
