@@ -30,6 +30,8 @@ export interface LoadResult {
   readonly bytes: number
   /** Connections that failed or broke, answers that were no 200 or of the wrong length, timeouts. */
   readonly errors: number
+  /** How many of which kind, for a person; absent where the generator does not tell them apart. */
+  readonly errorKinds?: string
   readonly p50Us: number
   readonly p99Us: number
 }

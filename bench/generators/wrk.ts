@@ -20,9 +20,13 @@ end
 
 function done(summary, latency)
   local errors = summary.errors
-  local failed = errors.connect + errors.read + errors.write + errors.status + errors.timeout
-  io.write(string.format('${RESULT_MARK}{"requests":%d,"seconds":%.6f,"bytes":%.0f,"errors":%d,"p50Us":%.1f,"p99Us":%.1f}\\n',
-    summary.requests, summary.duration / 1e6, summary.bytes, failed, latency:percentile(50), latency:percentile(99)))
+  local kinds, failed = {}, 0
+  for _, kind in ipairs({"connect", "read", "write", "status", "timeout"}) do
+    failed = failed + errors[kind]
+    if errors[kind] > 0 then kinds[#kinds + 1] = errors[kind] .. " " .. kind end
+  end
+  io.write(string.format('${RESULT_MARK}{"requests":%d,"seconds":%.6f,"bytes":%.0f,"errors":%d,"errorKinds":"%s","p50Us":%.1f,"p99Us":%.1f}\\n',
+    summary.requests, summary.duration / 1e6, summary.bytes, failed, table.concat(kinds, ", "), latency:percentile(50), latency:percentile(99)))
 end
 `
 }

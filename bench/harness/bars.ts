@@ -14,6 +14,7 @@ export interface Bar {
 }
 
 const cpu = { unit: 'ratio', better: 'lower' } as const
+const held = { figure: 'resident memory over the budget', unit: 'MiB', better: 'lower', bar: 200 } as const
 const rate = { unit: 'ratio', better: 'higher' } as const
 
 /** THE table of bars: every figure that `npm run bench` sets out to reach. Ratios are ours : peer. */
@@ -51,14 +52,10 @@ export const BARS = {
   'idle-rss': { load: 'idle, 2 workers', figure: 'resident memory', unit: 'MiB', better: 'lower', bar: 120 },
   'idle-connection': { load: '10,000 idle connections', figure: 'resident memory each', unit: 'bytes', better: 'lower', bar: 12 * 1024 },
   'idle-p99': { ...cpu, load: '10,000 idle connections', figure: 'hot p99 vs without them', bar: 1.1 },
-  'stalled-memory': {
-    load: '1,000 stalled readers of 1 MiB',
-    figure: 'resident memory over the budget',
-    unit: 'MiB',
-    better: 'lower',
-    bar: 200,
-  },
-  'stalled-rate': { ...rate, load: '1,000 stalled readers of 1 MiB', figure: "others' requests/s vs before", bar: 0.9 },
+  'stalled-1m-memory': { ...held, load: '1,000 stalled readers of 1 MiB' },
+  'stalled-1m-rate': { ...rate, load: '1,000 stalled readers of 1 MiB', figure: "others' requests/s vs before", bar: 0.9 },
+  'stalled-8m-memory': { ...held, load: '1,000 stalled readers of 8 MiB' },
+  'stalled-8m-rate': { ...rate, load: '1,000 stalled readers of 8 MiB', figure: "others' requests/s vs before", bar: 0.9 },
 } as const satisfies Record<string, Bar>
 
 export type BarName = keyof typeof BARS

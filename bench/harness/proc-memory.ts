@@ -1,5 +1,8 @@
 import { readFileSync } from 'node:fs'
 
+/** Of x86-64 and most others; read for a note alone. */
+const PAGE_BYTES = 4096
+
 /** Resident memory of the processes together, bytes; pages that they share count for each. */
 export function residentBytes(pids: readonly number[]): number {
   return pids.reduce((sum, pid) => sum + parseResident(readFileSync(`/proc/${pid}/status`, 'latin1')), 0)
@@ -22,4 +25,16 @@ export function parseOpenFiles(text: string): number {
   const hard = /^Max open files +\S+ +(\S+)/m.exec(text)?.[1]
   if (hard === undefined) throw new Error(`Cannot read the limit of open files from "${text.slice(0, 80)}": no such line`)
   return hard === 'unlimited' ? Infinity : Number(hard)
+}
+
+/** What all TCP sockets of the machine buffer, bytes. */
+export function kernelSocketBytes(): number {
+  return parseSocketPages(readFileSync('/proc/net/sockstat', 'latin1')) * PAGE_BYTES
+}
+
+/** `mem` of the TCP line of /proc/net/sockstat, pages. */
+export function parseSocketPages(text: string): number {
+  const pages = /^TCP: .*\bmem (\d+)/m.exec(text)?.[1]
+  if (pages === undefined) throw new Error(`Cannot read socket memory from "${text.slice(0, 80)}": no TCP line`)
+  return Number(pages)
 }

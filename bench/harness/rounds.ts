@@ -80,6 +80,8 @@ export type Round = readonly Run[]
 
 export interface LoadShape extends Omit<LoadPlan, 'host' | 'port' | 'requests' | 'tls'> {
   readonly place: GeneratorPlace
+  /** Processes that belong to the measurement besides the server; their CPU time is nobody's noise. */
+  readonly fixtures?: readonly number[]
 }
 
 /** Closed loops in turns. */
@@ -94,12 +96,15 @@ export async function runRounds(plan: {
 }
 
 /** One run with everything that is known of it. Throws where an answer was wrong: there is nothing to compare then. */
-export async function measure(contender: Contender, { place, ...shape }: LoadShape): Promise<Run> {
+export async function measure(contender: Contender, { place, fixtures = [], ...shape }: LoadShape): Promise<Run> {
   const { host, port, tls } = contender.server
   const requests = contender.requests()
-  const { value: load, ...rest } = await account({ server: contender.server.pids() }, () =>
+  const { value: load, ...rest } = await account({ server: contender.server.pids(), fixtures }, () =>
     runLoad({ ...shape, host, port, tls, requests }, place),
   )
-  if (load.errors > 0) throw new Error(`Cannot compare ${contender.name}: ${load.errors} of ${load.requests} answers were wrong`)
+  if (load.errors > 0) {
+    const kinds = load.errorKinds === undefined ? '' : ` (${load.errorKinds})`
+    throw new Error(`Cannot compare ${contender.name}: ${load.errors} of ${load.requests} answers were wrong${kinds}`)
+  }
   return { contender: contender.name, load, serverSeconds: rest.serverSeconds, generatorSeconds: rest.generatorSeconds, void: rest.void }
 }

@@ -31,7 +31,7 @@ export const PARTS = {
   million: { run: million, bars: ['million-heap', 'million-pause', 'million-index'] },
   'start-up': { run: startUp, bars: ['start-warm', 'start-cold', 'idle-rss'] },
   idle: { run: idle, bars: ['idle-connection', 'idle-p99'] },
-  stalled: { run: stalled, bars: ['stalled-memory', 'stalled-rate'] },
+  stalled: { run: stalled, bars: ['stalled-1m-memory', 'stalled-1m-rate', 'stalled-8m-memory', 'stalled-8m-rate'] },
 } as const satisfies Record<string, PartEntry>
 
 export type PartName = keyof typeof PARTS
