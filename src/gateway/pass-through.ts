@@ -122,7 +122,8 @@ function sameFields(known: HeadInfo, response: OriginResponse): boolean {
 async function serveConfirmed(context: ReadContext, known: HeadInfo, askedAtMs: number): Promise<boolean> {
   const { gateway, cacheKey, record } = context
   const generation = gateway.cache.generation(cacheKey)
-  if (askedAtMs - known.validatedAtMs >= AGE_STEP_MS) gateway.cache.putHead({ ...known, validatedAtMs: askedAtMs }, generation)
+  if (isOwner(context) && askedAtMs - known.validatedAtMs >= AGE_STEP_MS)
+    gateway.cache.putHead({ ...known, validatedAtMs: askedAtMs }, generation)
   const head = gateway.cache.lookupHead(cacheKey)
   if (head === undefined || head.etag !== known.etag) {
     head?.release()
@@ -133,6 +134,14 @@ async function serveConfirmed(context: ReadContext, known: HeadInfo, askedAtMs: 
   return true
 }
 
+/**
+ * Whether this worker stores this object. A body that arrives on another one is passed on and not kept: it comes with one client's
+ * signature to one connection, and a later read that lands on the owner fills the cache for all.
+ */
+function isOwner({ gateway, cacheKey }: ReadContext): boolean {
+  return gateway.cache.ownerOf(cacheKey) === gateway.worker
+}
+
 /** Gives the client the origin's answer, and keeps what can be kept of it. */
 async function take(context: ReadContext, response: OriginResponse, asked: { generation: number; askedAtMs: number }): Promise<void> {
   const { gateway, cacheKey, request, record } = context
@@ -140,7 +149,7 @@ async function take(context: ReadContext, response: OriginResponse, asked: { gen
   if (response.status === 404 || response.status === 405) await invalidateObject(gateway, cacheKey)
   const { generation } = asked
   const understood = understandAnswer(objectAskOf(context), response, asked.askedAtMs)
-  if (understood === undefined || (request.method === 'HEAD' && response.status !== 200)) {
+  if (understood === undefined || (request.method === 'HEAD' && response.status !== 200) || !isOwner(context)) {
     await relayAnswer(context, response)
     return
   }
