@@ -50,17 +50,19 @@ export class RunTable {
 
   /** The head of an object that is being filled as one record. */
   pendingHead(key: string): CachedHead | undefined {
-    const run = this.#pendingRun(key)
-    return run?.pendingInfo === undefined ? undefined : new PendingHead(run.pendingInfo)
+    const runs = this.#byKey.get(key)
+    if (runs === undefined) return undefined
+    for (let at = runs.length - 1; at >= 0; at--) {
+      // Asked once: another thread may advance the generation meanwhile.
+      const info = runs[at]?.pendingInfo
+      if (info !== undefined) return new PendingHead(info)
+    }
+    return undefined
   }
 
   /** A copy: runs leave the table while it is gone through. */
   #runsOf(key: string): FillRun[] {
     return this.#byKey.get(key)?.slice() ?? []
-  }
-
-  #pendingRun(key: string): FillRun | undefined {
-    return this.#byKey.get(key)?.findLast((run) => run.pendingInfo !== undefined)
   }
 
   /** The origin does not have that version any more: what is on its way may be read, not kept. */
