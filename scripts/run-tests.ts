@@ -11,7 +11,7 @@ import { reportTests, type RunnerEvent } from './report-tests.ts'
 
 const SUITES: Readonly<Record<string, readonly string[]>> = {
   unit: ['src/**/*.test.ts', 'scripts/**/*.test.ts', 'bench/**/*.test.ts', 'test/support/**/*.test.ts', 'test/clients/**/*.test.ts'],
-  e2e: ['test/e2e/**/*.test.ts', 'test/fuzz/**/*.test.ts'],
+  e2e: ['test/e2e/**/*.test.ts', 'test/fuzz/**/*.test.ts', 'test/stress/**/*.test.ts'],
 }
 
 /** One test may take this long. */

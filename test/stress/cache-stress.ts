@@ -17,12 +17,15 @@ export interface StressOptions {
   readonly durationMs: number
   /** 2 to 4, by the seed where absent. */
   readonly workers?: number
+  /** Only lookups and overwrites, as many as go; by the seed where absent. */
+  readonly churns?: boolean
 }
 
 export interface StressSummary {
   readonly workers: number
   readonly owners: number
   readonly memoryBytes: number
+  readonly churns: boolean
   readonly operations: number
   readonly hits: number
   readonly pieces: number
@@ -39,8 +42,9 @@ export async function stressCache(options: StressOptions): Promise<StressSummary
   const owners = 1 + Math.floor(random() * workers)
   const memoryBytes = (3 + owners * 5 + Math.floor(random() * 4)) * MiB
   const share = createCacheShare({ memoryBytes, workers, owners, random })
+  const churns = options.churns ?? options.seed % 2 === 1
   const objects = new StressObjects()
-  const threads = startThreads(share, objects, options.seed)
+  const threads = startThreads({ share, objects: objects.memory, churns }, options.seed)
   const failures = threads.map(async (thread): Promise<never> => {
     const [error] = (await once(thread, 'error')) as [Error]
     throw error
@@ -48,7 +52,7 @@ export async function stressCache(options: StressOptions): Promise<StressSummary
   try {
     const work = finish(threads, share, objects, options.durationMs)
     const reports = await Promise.race([work, ...failures])
-    return { workers, owners, memoryBytes, ...sumOf(reports) }
+    return { workers, owners, memoryBytes, churns, ...sumOf(reports) }
   } finally {
     objects.stop()
     for (const failure of failures) failure.catch(() => undefined)
@@ -56,8 +60,8 @@ export async function stressCache(options: StressOptions): Promise<StressSummary
   }
 }
 
-function startThreads(share: CacheShare, objects: StressObjects, seed: number): Worker[] {
-  const { workers } = share.layout
+function startThreads(common: Pick<StressWorkerData, 'share' | 'objects' | 'churns'>, seed: number): Worker[] {
+  const { workers } = common.share.layout
   const ports: (MessagePort | undefined)[][] = Array.from({ length: workers }, () => [])
   for (let a = 0; a < workers; a++) {
     for (let b = a + 1; b < workers; b++) {
@@ -67,7 +71,7 @@ function startThreads(share: CacheShare, objects: StressObjects, seed: number): 
     }
   }
   return ports.map((own, worker) => {
-    const data: StressWorkerData = { share, objects: objects.memory, worker, seed: seed * 64 + worker, ports: own }
+    const data: StressWorkerData = { ...common, worker, seed: seed * 64 + worker, ports: own }
     const transferList = own.filter((port) => port !== undefined)
     return new Worker(new URL('./stress-worker.ts', import.meta.url), { workerData: data, transferList })
   })

@@ -14,6 +14,8 @@ export interface StressWorkerData {
   readonly objects: SharedArrayBuffer
   readonly worker: number
   readonly seed: number
+  /** Nothing but what is quick: so that readers and reclaim meet as often as they can. */
+  readonly churns: boolean
   /** One to each other worker, by its number. */
   readonly ports: readonly (MessagePort | undefined)[]
 }
@@ -34,7 +36,20 @@ type PeerMessage =
 
 const BATCH = 200
 const TASKS_MAX = 8
-const HELD_MAX = 6
+/** Objects that are overwritten all the time. */
+const CHURNED_KEYS = 24
+
+/** How a thread divides its time: up to which throw of the dice it does what. */
+interface Habits {
+  readonly lookup: number
+  readonly release: number
+  readonly putHead: number
+  readonly held: number
+}
+
+const MIXED: Habits = { lookup: 0.86, release: 0.93, putHead: 0.97, held: 6 }
+/** Holds pins until the segment would have been written over if it were not for them. */
+const CHURNING: Habits = { lookup: 0.6, release: 0.601, putHead: 0.998, held: 3 }
 
 /** One thread of a stress run: does everything that a cache can be asked for, in an order that its seed chooses. */
 class StressWorker {
@@ -42,6 +57,7 @@ class StressWorker {
   readonly #cache: Cache
   readonly #objects: StressObjects
   readonly #random: () => number
+  readonly #habits: Habits
   /** What is pinned for a while: each checks its bytes again when it lets go. */
   readonly #held: (() => void)[] = []
   readonly #opening = new Map<number, (info: HeadInfo) => void>()
@@ -55,6 +71,7 @@ class StressWorker {
     this.#data = data
     this.#objects = new StressObjects(data.objects)
     this.#random = seededRandom(data.seed)
+    this.#habits = data.churns ? CHURNING : MIXED
     this.#cache = new Cache({
       share: data.share,
       worker: data.worker,
@@ -88,15 +105,20 @@ class StressWorker {
 
   #operate(): void {
     this.#operations++
-    const keyNo = Math.floor(this.#random() ** 3 * KEYS)
+    const { lookup, release, putHead } = this.#habits
+    const keyNo = this.#data.churns ? this.#pick(CHURNED_KEYS) : Math.floor(this.#random() ** 3 * KEYS)
     const dice = this.#random()
-    if (dice < 0.86) this.#lookup(keyNo)
-    else if (dice < 0.93) this.#held.splice(this.#pick(this.#held.length), 1)[0]?.()
-    else if (dice < 0.97) this.#putHead(keyNo)
-    else if (this.#tasks >= TASKS_MAX) return
-    else if (dice < 0.99) void this.#task(this.#read(keyNo))
-    else if (dice < 0.996) void this.#task(this.#writeThrough(keyNo))
-    else if (dice < 0.998) this.#objects.overwrite(keyNo)
+    if (dice < lookup) this.#lookup(keyNo)
+    else if (dice < release) this.#held.splice(this.#pick(this.#held.length), 1)[0]?.()
+    else if (dice < putHead) this.#putHead(keyNo)
+    else if (this.#tasks < TASKS_MAX) this.#begin(keyNo)
+  }
+
+  #begin(keyNo: number): void {
+    const dice = this.#random()
+    if (dice < 0.66) void this.#task(this.#read(keyNo))
+    else if (dice < 0.86) void this.#task(this.#writeThrough(keyNo))
+    else if (dice < 0.93) this.#objects.overwrite(keyNo)
     else void this.#task(Promise.resolve(this.#cache.invalidate(this.#objects.keyOf(keyNo))))
   }
 
@@ -114,7 +136,7 @@ class StressWorker {
   }
 
   #hold(release: () => void): void {
-    if (this.#random() < 0.7 || this.#held.length >= HELD_MAX) release()
+    if (this.#random() < 0.7 || this.#held.length >= this.#habits.held) release()
     else this.#held.push(release)
   }
 
@@ -122,6 +144,7 @@ class StressWorker {
     const key = this.#objects.keyOf(keyNo)
     if (this.#cache.ownerOf(key) !== this.#data.worker) return
     const generation = this.#cache.generation(key)
+    if (this.#data.churns) this.#objects.overwrite(keyNo)
     this.#cache.putHead(this.#objects.info(keyNo, this.#objects.current(keyNo), this.#random() < 0.5 ? 0 : 1), generation)
   }
 
