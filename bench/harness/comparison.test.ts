@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { compare } from './comparison.ts'
+import { compare, ratioOver, throughput } from './comparison.ts'
 import { comparisonTable } from './table.ts'
 import type { Round, Run } from './rounds.ts'
 
@@ -55,4 +55,11 @@ test('comparisonTable() marks throughput that the load generator limited', () =>
   const lines = comparisonTable(compare(LOAD, [idle]))
   assert.match(lines[1] ?? '', /nginx.* \* /)
   assert.doesNotMatch(lines[2] ?? '', /\*/)
+})
+
+test('ratioOver() compares any two within each round, and says how many rounds that were', () => {
+  const { measured, rounds } = ratioOver([round(1000, 500), round(2000, 3000, 'steal 9.0 %')], { of: 'hotbucket', to: 'nginx' }, throughput)
+  assert.deepEqual(measured, { median: 0.5, deviation: 0, count: 1 })
+  assert.deepEqual(rounds, { used: 1, void: 1, voidUsed: false })
+  assert.equal(ratioOver([round(1, 1)], { of: 'hotbucket', to: 'apache' }, throughput).measured, undefined)
 })

@@ -32,6 +32,11 @@ export function kernelSocketBytes(): number {
   return parseSocketPages(readFileSync('/proc/net/sockstat', 'latin1')) * PAGE_BYTES
 }
 
+/** From which amount on the kernel makes all sockets of the machine smaller, bytes: the second figure of tcp_mem. */
+export function socketPressureBytes(): number {
+  return Number(readFileSync('/proc/sys/net/ipv4/tcp_mem', 'latin1').split(/\s+/)[1]) * PAGE_BYTES
+}
+
 /** `mem` of the TCP line of /proc/net/sockstat, pages. */
 export function parseSocketPages(text: string): number {
   const pages = /^TCP: .*\bmem (\d+)/m.exec(text)?.[1]

@@ -7,7 +7,7 @@ import { scrape, sumOf } from '../harness/metrics-text.ts'
 import type { ObjectSet } from '../harness/objects.ts'
 import type { Finding } from '../harness/finding.ts'
 import { withServers, type PartContext, type PartResult } from '../harness/part.ts'
-import { kernelSocketBytes, residentBytes } from '../harness/proc-memory.ts'
+import { kernelSocketBytes, residentBytes, socketPressureBytes } from '../harness/proc-memory.ts'
 import { plainRequests } from '../harness/requests.ts'
 import { measure, roundsToUse, type Run } from '../harness/rounds.ts'
 import { median, spreadOf } from '../harness/statistics.ts'
@@ -73,7 +73,7 @@ async function stallReaders(each: Case, context: PartContext): Promise<Omit<Part
     const { used, counts } = roundsToUse(during.map((run) => [run]))
     const note =
       `stalled, ${formatByteSize(each.sizeBytes)}: memory ${MEMORY_MIB} MiB, resident at most ${Math.round(peakBytes / MIB)} MiB, the kernel's socket ` +
-      `buffers ${Math.round(socketBytes / MIB)} MiB; the minimum rate cut ${cut} readers, all came back; ` +
+      `buffers ${Math.round(socketBytes / MIB)} MiB (all sockets get less from ${Math.round(socketPressureBytes() / MIB)} MiB on); the minimum rate cut ${cut} readers, all came back; ` +
       `${Math.round(rate(before))} and ${Math.round(rate(during))} requests/s of 64 KiB before and during`
     const ratios = used.flat().map((run) => throughput(run) / rate(before))
     return {
