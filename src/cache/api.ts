@@ -26,6 +26,8 @@ export interface HeadInfo extends ObjectVersion {
  * `release`, which must be called exactly once; nothing of it but `key`, `sizeBytes` and `validatedAtMs` may be used after that.
  */
 export interface CachedHead extends HeadInfo {
+  /** `Cache.generation(key)` from before it was looked up. */
+  readonly generation: number
   readonly body: Uint8Array | undefined
   /** One byte of `meta`. */
   metaByte(at: number): number

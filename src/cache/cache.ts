@@ -14,6 +14,7 @@ import { PinnedHead } from './cached-head.ts'
 import { MESSAGE_ONLY, type ErrorCodec } from './foreign-error.ts'
 import { Generations } from './generations.ts'
 import { isAboutRead, type CacheMessage, type ReadMessage } from './message.ts'
+import { nameFits } from './name-hash.ts'
 import { OwnedPart, type FillLimits } from './owned-part.ts'
 import { RecordFinder, type VerifyReads } from './record-finder.ts'
 import { ZERO_COUNTERS } from './record-store.ts'
@@ -78,8 +79,11 @@ export class Cache {
 
   /** The head of an object, pinned, with the body of a small one; undefined where it is not here. Counts as a use. */
   lookupHead(key: string): CachedHead | undefined {
-    const found = this.#finder.findHead(key, true)
-    return found === undefined ? this.#part?.pendingHead(key) : new PinnedHead(this.#finder, found, key)
+    if (!nameFits(key, '')) return this.#part?.pendingHead(key)
+    // Hashes the key for both.
+    const generation = this.#generations.of(key)
+    const found = this.#finder.findHashedHead(true)
+    return found === undefined ? this.#part?.pendingHead(key) : new PinnedHead(this.#finder, found, { key, generation })
   }
 
   /** Take it before asking the origin: what was asked under an older one is not stored. */

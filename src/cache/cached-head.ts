@@ -7,6 +7,7 @@ import type { FoundRecord, RecordFinder } from './record-finder.ts'
 /** A head out of the arena, its segment pinned. */
 export class PinnedHead implements CachedHead {
   readonly key: string
+  readonly generation: number
   readonly sizeBytes: number
   readonly validatedAtMs: number
   readonly body: Uint8Array | undefined
@@ -14,8 +15,9 @@ export class PinnedHead implements CachedHead {
   readonly #found: FoundRecord
   #pinned = true
 
-  constructor(finder: RecordFinder, found: FoundRecord, key: string) {
-    this.key = key
+  constructor(finder: RecordFinder, found: FoundRecord, asked: { readonly key: string; readonly generation: number }) {
+    this.key = asked.key
+    this.generation = asked.generation
     this.sizeBytes = sizeOf(found.view, found.offset)
     this.validatedAtMs = validatedAtOf(found.view, found.offset)
     this.body = bodyOf(found.view, found.offset)
@@ -63,14 +65,16 @@ export class PinnedHead implements CachedHead {
 /** The head of an object whose one record is still being filled: known from the origin's answer, not in the arena yet. */
 export class PendingHead implements CachedHead {
   readonly key: string
+  readonly generation: number
   readonly etag: string
   readonly sizeBytes: number
   readonly meta: string
   readonly validatedAtMs: number
   readonly body = undefined
 
-  constructor(info: HeadInfo) {
+  constructor(info: HeadInfo, generation: number) {
     this.key = info.key
+    this.generation = generation
     this.etag = info.etag
     this.sizeBytes = info.sizeBytes
     this.meta = info.meta
@@ -86,7 +90,7 @@ export class PendingHead implements CachedHead {
   }
 
   detached(): HeadInfo {
-    return this
+    return { key: this.key, etag: this.etag, sizeBytes: this.sizeBytes, meta: this.meta, validatedAtMs: this.validatedAtMs }
   }
 
   release(): void {

@@ -24,7 +24,7 @@ export function nameFits(key: string, etag: string): boolean {
 }
 
 /**
- * Hashes names of records, seeded per process so that nobody outside can choose keys that fall into one bucket. The result of
+ * Hashes names of records, which are latin1 (`commit` refuses others), seeded per process so that nobody outside can choose keys that fall into one bucket. The result of
  * the `hash…` calls stands in `lo` and `hi` until the next one: a hit allocates nothing for it. Hashes only find; the stored
  * name decides.
  */
@@ -33,6 +33,7 @@ export class NameHasher implements NameHash {
   hi = 0
   readonly #scratch = Buffer.alloc(NAME_BYTES_MAX + 8)
   readonly #words = new Int32Array(this.#scratch.buffer, this.#scratch.byteOffset, this.#scratch.length / 4)
+  #length = 0
   readonly #seedLo: number
   readonly #seedHi: number
 
@@ -44,6 +45,16 @@ export class NameHasher implements NameHash {
   /** The name of an object's head: its key. */
   hashHead(key: string): void {
     this.#hashText(key, this.#seedLo, this.#seedHi)
+  }
+
+  /** True where the text hashed last is the `length` bytes that begin at a word of `words`. */
+  isAt(words: Int32Array, word: number, bytes: Uint8Array, length: number): boolean {
+    if (length !== this.#length) return false
+    const own = this.#words
+    const whole = length >> 2
+    for (let i = 0; i < whole; i++) if (own[i] !== words[word + i]) return false
+    for (let i = whole * 4; i < length; i++) if (this.#scratch[i] !== bytes[word * 4 + i]) return false
+    return true
   }
 
   /** The part that all block names of one version have in common. */
@@ -64,6 +75,7 @@ export class NameHasher implements NameHash {
     assert(text.length <= NAME_BYTES_MAX, 'names are measured before they are hashed')
     const words = this.#words
     const written = this.#scratch.write(text, 0, 'latin1')
+    this.#length = written
     this.#scratch[written] = 0
     this.#scratch[written + 1] = 0
     this.#scratch[written + 2] = 0

@@ -64,8 +64,13 @@ export class RecordFinder {
   findHead(key: string, counts: boolean): FoundRecord | undefined {
     if (!nameFits(key, '')) return undefined
     this.hasher.hashHead(key)
+    return this.findHashedHead(counts)
+  }
+
+  /** The same for the key that was hashed last. */
+  findHashedHead(counts: boolean): FoundRecord | undefined {
     const owner = this.#ownerOfHash()
-    const location = itemAt(this.#lookups, owner).findHead(this.hasher, key)
+    const location = itemAt(this.#lookups, owner).findHead(this.hasher)
     return location === undefined ? undefined : this.#found(owner, location, counts)
   }
 

@@ -2,7 +2,7 @@
 import type { ObjectVersion } from './api.ts'
 import type { Arena } from './arena.ts'
 import type { HashIndex } from './hash-index.ts'
-import type { NameHash } from './name-hash.ts'
+import type { NameHash, NameHasher } from './name-hash.ts'
 import { isBlockOf, isHeadOf } from './record.ts'
 
 /**
@@ -35,10 +35,10 @@ export class RecordLookup {
     return this.#slot
   }
 
-  /** Location of the head of `key`, its segment pinned; undefined where there is none. */
-  findHead(hash: NameHash, key: string): number | undefined {
-    for (let c = this.#index.probe(hash, 0); c !== undefined; c = this.#index.probe(hash, c + 1)) {
-      const location = this.#pin(this.#index.slotAt(hash, c))
+  /** Location of the head of the object whose key was hashed last, its segment pinned; undefined where there is none. */
+  findHead(key: NameHasher): number | undefined {
+    for (let c = this.#index.probe(key, 0); c !== undefined; c = this.#index.probe(key, c + 1)) {
+      const location = this.#pin(this.#index.slotAt(key, c))
       if (location === undefined) continue
       const segment = this.#arena.segmentOf(location)
       if (isHeadOf(this.#arena.view(segment), this.#arena.offsetOf(location), key)) return location

@@ -175,8 +175,9 @@ export class RecordStore {
 
   /** The slot of the record that a draft takes the place of. */
   #slotOfSame(draft: RecordDraft, hash: NameHash): number | undefined {
+    if (draft.kind === 'head') this.finder.hasher.hashHead(draft.version.key)
     const location =
-      draft.kind === 'head' ? this.#lookup.findHead(hash, draft.version.key) : this.#lookup.findBlock(hash, draft.version, draft.blockNo)
+      draft.kind === 'head' ? this.#lookup.findHead(this.finder.hasher) : this.#lookup.findBlock(hash, draft.version, draft.blockNo)
     if (location === undefined) return undefined
     const slot = this.#lookup.slot
     this.finder.unpin(this.#arena.segmentOf(location))

@@ -5,7 +5,7 @@ import type { ObjectVersion } from './api.ts'
 import type { SegmentView } from './arena.ts'
 import { blockLength } from './block.ts'
 import { GRANULE_BYTES, RECORD_BYTES_MAX } from './layout.ts'
-import { HEADER_BYTES, nameFits, type NameHash } from './name-hash.ts'
+import { HEADER_BYTES, nameFits, type NameHash, type NameHasher } from './name-hash.ts'
 
 /**
  * A record, at a multiple of 64 bytes within its segment, in 32-bit words of the machine's byte order:
@@ -145,10 +145,12 @@ export function recordHash(view: SegmentView, offset: number): NameHash {
   return { lo: view.words[offset / 4 + HASH_LO] ?? 0, hi: view.words[offset / 4 + HASH_HI] ?? 0 }
 }
 
-/** True where this is the committed head of the object `key`. */
-export function isHeadOf(view: SegmentView, offset: number, key: string): boolean {
-  const kind = view.words[offset / 4 + KIND]
-  return (kind === KIND_HEAD || kind === KIND_HEAD_WITH_BODY) && isCommitted(view, offset) && keyIs(view, offset, key)
+/** True where this is the committed head of the object whose key was hashed last. */
+export function isHeadOf(view: SegmentView, offset: number, key: NameHasher): boolean {
+  const word = offset / 4
+  const kind = view.words[word + KIND]
+  if ((kind !== KIND_HEAD && kind !== KIND_HEAD_WITH_BODY) || !isCommitted(view, offset)) return false
+  return key.isAt(view.words, word + HEADER_BYTES / 4, view.bytes, (view.words[word + NAME_LENGTHS] ?? 0) & 0xffff)
 }
 
 /** True where this is that block of that version, complete. */

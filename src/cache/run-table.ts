@@ -54,8 +54,9 @@ export class RunTable {
     if (runs === undefined) return undefined
     for (let at = runs.length - 1; at >= 0; at--) {
       // Asked once: another thread may advance the generation meanwhile.
-      const info = runs[at]?.pendingInfo
-      if (info !== undefined) return new PendingHead(info)
+      const run = runs[at]
+      const info = run?.pendingInfo
+      if (run !== undefined && info !== undefined) return new PendingHead(info, run.generation)
     }
     return undefined
   }

@@ -47,11 +47,10 @@ function lookUp(
 ): Look {
   const { cache } = context.gateway
   const { wish, confirmedEtag, nowMs } = by
-  const generation = cache.generation(context.cacheKey)
   const head = cache.lookupHead(context.cacheKey)
   return {
     head,
-    generation,
+    generation: head?.generation ?? cache.generation(context.cacheKey),
     itself: mustAskItself(context.mode, wish),
     confirmed: confirmedEtag !== undefined && head?.etag === confirmedEtag,
     decision: decide({ known: head, confirmedEtag, mode: context.mode, wish, nowMs }),
