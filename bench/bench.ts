@@ -25,12 +25,14 @@ function say(line: string): void {
 
 interface Outcome {
   readonly part: PartName
+  /** Something went wrong that is no fault of this machine. */
+  readonly failed: boolean
   readonly findings: readonly Finding[]
   readonly rows: readonly ComparisonRow[]
   readonly details: unknown
 }
 
-/** One part in a directory of its own. What cannot be had here becomes a finding that says so. */
+/** One part in a directory of its own. What cannot be had here, and what went wrong, becomes a finding that says so: the other parts still run. */
 async function runPart(name: PartName, options: BenchOptions): Promise<Outcome> {
   const workDirectory = await createWorkDirectory(FILES_BYTES)
   // An interrupted run leaves nothing in shared memory; the servers get the terminal's SIGINT themselves.
@@ -47,10 +49,12 @@ async function runPart(name: PartName, options: BenchOptions): Promise<Outcome> 
   }
   try {
     const { findings, rows, details } = await PARTS[name].run(context)
-    return { part: name, findings, rows, details }
+    return { part: name, failed: false, findings, rows, details }
   } catch (error) {
-    if (!(error instanceof BenchUnavailable)) throw error
-    return { part: name, findings: notMeasured(PARTS[name].bars, `${name}: ${error.message}`), rows: [], details: undefined }
+    const failed = !(error instanceof BenchUnavailable)
+    const message = error instanceof Error ? error.message : String(error)
+    if (failed) process.stderr.write(`${name} failed: ${error instanceof Error ? (error.stack ?? message) : message}\n`)
+    return { part: name, failed, findings: notMeasured(PARTS[name].bars, `${name}: ${message}`), rows: [], details: undefined }
   } finally {
     remove()
     process.off('exit', remove)
@@ -86,7 +90,7 @@ async function main(): Promise<number> {
   if (rows.length > 0) say(`\n${comparisonTable(rows).join('\n')}`)
   if (options.quick) say('\n--quick: amounts are smaller than the table says, and no figure counts')
   say(`\n${findingsTable(outcomes.flatMap((outcome) => outcome.findings)).join('\n')}\n\nFigures: ${options.json}`)
-  return 0
+  return outcomes.some((outcome) => outcome.failed) ? 1 : 0
 }
 
 try {

@@ -28,6 +28,8 @@ const OPEN_LOOP = new URL('./open-loop.ts', import.meta.url)
 const READ_ONCE = new URL('./read-once.ts', import.meta.url)
 const HOLD = new URL('./hold.ts', import.meta.url)
 
+/** A slow answer is a slow answer, not an error: it shows in rate and latency. */
+const WRK_TIMEOUT = '60s'
 const OUTPUT_BYTES_MAX = 1024 ** 2
 const START_AND_STOP_MS_MAX = 30_000
 const READ_ONCE_MS_MAX = 30 * 60_000
@@ -39,7 +41,16 @@ export async function runLoad(plan: LoadPlan, place: GeneratorPlace): Promise<Lo
   if (plan.generator === 'bulk-reader') return JSON.parse(await runScript(BULK_READER, { plan, place, limitMs })) as LoadResult
   return withFile(place, 'wrk.lua', wrkScript(plan.requests), async (path) => {
     const url = `${plan.tls ? 'https' : 'http'}://${plan.host}:${plan.port}/`
-    const shape = ['--threads', `${plan.threads}`, '--connections', `${plan.connections}`, '--duration', `${plan.seconds}s`]
+    const shape = [
+      '--threads',
+      `${plan.threads}`,
+      '--connections',
+      `${plan.connections}`,
+      '--duration',
+      `${plan.seconds}s`,
+      '--timeout',
+      WRK_TIMEOUT,
+    ]
     return parseWrkOutput(await runPinned(['wrk', ...shape, '--script', path, url], place.cpus, limitMs))
   })
 }
