@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { renderConfigDoc } from '../src/config/render-doc.ts'
 import { S3_ERRORS } from '../src/s3/errors.ts'
+import { renderOperationsDoc } from './render-operations.ts'
 import { renderMetricsDoc, renderVocabularyDoc } from '../src/signals/describe.ts'
 
 /**
@@ -12,6 +13,7 @@ const DOCUMENTS: Readonly<Record<string, () => string>> = {
   'docs/config.md': renderConfigDoc,
   'docs/errors.md': renderErrorsDoc,
   'docs/metrics.md': renderMetricsDoc,
+  'docs/s3-operations.md': renderOperationsDoc,
   'docs/vocabulary.md': renderVocabularyDoc,
 }
 

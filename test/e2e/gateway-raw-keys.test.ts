@@ -94,8 +94,10 @@ function assertSigned(request: FaultRequest, host: string): void {
   assert.notEqual(verified, 'anonymous')
 }
 
-for (const from of CLIENTS) {
-  for (const to of ORIGINS) {
+for (const [i, from] of CLIENTS.entries()) {
+  for (const [j, to] of ORIGINS.entries()) {
+    // Every style of client meets one origin, every style of origin one client: neither knows of the other.
+    if (i > 0 && j !== 1) continue
     const what = `${from.host}${from.before} to ${to.style} style${to.prefix === '' ? '' : ` below ${to.prefix}`}`
     test(`every key keeps its bytes from ${what}, signed on both ways, cached under its own name`, async (t) => {
       const { service, client } = await scene(t, to)
