@@ -21,7 +21,11 @@ export interface ClientWish {
 export type Decision =
   | { readonly kind: 'serve'; readonly reason: 'fresh' | 'stale-while-revalidate' }
   /** Ask the origin first. `staleIfError`: serve what is here where the origin cannot be asked. */
-  | { readonly kind: 'revalidate'; readonly reason: 'expired' | 'strict-mode' | 'client-no-cache'; readonly staleIfError: boolean }
+  | {
+      readonly kind: 'revalidate'
+      readonly reason: 'expired' | 'strict-mode' | 'client-no-cache' | 'checksums-unknown'
+      readonly staleIfError: boolean
+    }
   | { readonly kind: 'fetch'; readonly reason: 'absent' }
   | { readonly kind: 'refuse'; readonly reason: 'only-if-cached' }
 

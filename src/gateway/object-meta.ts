@@ -1,7 +1,9 @@
 import { assert } from '../base/assert.ts'
-import { renderHeaders, type HeaderList } from '../base/header-list.ts'
+import { headerValue, renderHeaders, type HeaderList } from '../base/header-list.ts'
 import type { CachedHead } from '../cache/api.ts'
 import type { StoredLines } from '../http/exchange.ts'
+import { wantsChecksums } from '../s3/headers.ts'
+import type { S3Request } from './s3-request.ts'
 
 /**
  * What the gateway keeps with a cached head, as the opaque latin1 string the cache stores: the lengths of the field lines and of the
@@ -11,15 +13,15 @@ import type { StoredLines } from '../http/exchange.ts'
 export interface ObjectMeta {
   /** The Last-Modified value as the origin wrote it; empty where it sent none. */
   readonly lastModified: string
-  /** `x-amz-checksum-*` lines: only for whole bodies, and only where the client asked. */
-  readonly checksumLines: string
+  /** `x-amz-checksum-*` lines: only for whole bodies, and only where the client asked. Undefined: the answer was to a range, and showed none. */
+  readonly checksumLines: string | undefined
   readonly fieldLines: string
 }
 
 const SPELLING: Readonly<Record<string, string>> = { etag: 'ETag' }
 
-/** `stored`: the fields that may be kept with an object, checksums among them. */
-export function encodeMeta(stored: HeaderList): string {
+/** `stored`: the fields that may be kept with an object, checksums among them where the answer was about the whole of it. */
+export function encodeMeta(stored: HeaderList, about: 'whole' | 'part' = 'whole'): string {
   const checksums: string[] = []
   const others: string[] = []
   let lastModified = ''
@@ -27,23 +29,31 @@ export function encodeMeta(stored: HeaderList): string {
     const name = stored[i] ?? ''
     const value = stored[i + 1] ?? ''
     if (name === 'last-modified') lastModified = value
-    if (name.startsWith('x-amz-checksum-')) checksums.push(name, value)
+    if (name.startsWith(CHECKSUM_PREFIX)) checksums.push(name, value)
     else others.push(spell(name), value)
   }
-  const checksumLines = renderHeaders(checksums)
+  const checksumLines = about === 'whole' ? renderHeaders(checksums) : ''
   // Ranges of what is kept here can always be had, whatever the origin said of itself.
   const fieldLines = `Accept-Ranges: bytes\r\n${renderHeaders(others)}`
-  return lengthText(fieldLines) + lengthText(checksumLines) + fieldLines + checksumLines + lastModified
+  const checksumsLength = about === 'whole' ? lengthText(checksumLines) : UNKNOWN_LENGTH
+  return lengthText(fieldLines) + checksumsLength + fieldLines + checksumLines + lastModified
 }
 
 export function decodeMeta(meta: string): ObjectMeta {
   const fieldsEnd = FIELD_LINES_AT + lengthAt(meta.charCodeAt(0), meta.charCodeAt(1))
-  const checksumsEnd = fieldsEnd + lengthAt(meta.charCodeAt(2), meta.charCodeAt(3))
+  const length = lengthAt(meta.charCodeAt(2), meta.charCodeAt(3))
+  const checksumsEnd = fieldsEnd + (length === UNKNOWN ? 0 : length)
   return {
     fieldLines: meta.slice(FIELD_LINES_AT, fieldsEnd),
-    checksumLines: meta.slice(fieldsEnd, checksumsEnd),
+    checksumLines: length === UNKNOWN ? undefined : meta.slice(fieldsEnd, checksumsEnd),
     lastModified: meta.slice(checksumsEnd),
   }
+}
+
+/** Whether a request for the whole object wants checksums that are not known, as opposed to an object that has none. */
+export function lacksWantedChecksums({ headers, query }: S3Request, head: CachedHead): boolean {
+  if (lengthAt(head.metaByte(2), head.metaByte(3)) !== UNKNOWN) return false
+  return wantsChecksums(headers, query) && headerValue(headers, 'range') === undefined
 }
 
 /** The field lines of a head in the cache, for a response that takes them as they are. */
@@ -65,7 +75,13 @@ export class CachedLines implements StoredLines {
 const FIELD_LINES_AT = 4
 
 /** Heads of origins are bounded far below this, and so is what the cache keeps of one. */
-const LINES_LENGTH_MAX = 0xffff
+const LINES_LENGTH_MAX = 0xfffe
+
+/** In the place of the length of the checksum lines. */
+const UNKNOWN = 0xffff
+const UNKNOWN_LENGTH = '\xff\xff'
+
+const CHECKSUM_PREFIX = 'x-amz-checksum-'
 
 function lengthText(lines: string): string {
   assert(lines.length <= LINES_LENGTH_MAX, 'the fields of an origin fit a head')

@@ -30,17 +30,20 @@ export type Opened =
 const ANSWER_BYTES_MAX = 256 * 1024
 
 /**
- * Opens an absent object by fetching the first run that the client wants; the answer's own head tells version and size, its
- * body goes into the cache and from there to everyone who reads.
+ * Opens an absent object by asking for what the client wants: all of it, or the first run of its range. The answer's own head tells
+ * version and size, its body goes into the cache and from there to everyone who reads. Who wants all is not given a part first: only an
+ * answer about the whole shows its checksums.
  */
 export async function openByGet(gateway: Gateway, object: ObjectAsk, range: string | undefined): Promise<Opened> {
   const generation = gateway.cache.generation(object.cacheKey)
   const askedAtMs = gateway.askTimes.next()
-  const response = await askForObject(gateway, object, { method: 'GET', extra: ['range', firstRange(range)] })
+  const response = await askForObject(gateway, object, { method: 'GET', extra: range === undefined ? [] : ['range', firstRange(range)] })
   if (response.status === 416) {
     // Nothing at that place: the object is empty or shorter. Its head tells, and the answer follows from it.
     await discard(response.body)
-    return openByHead(gateway, object)
+    const opened = await openByHead(gateway, object)
+    // An answer without its body would not do, and asking again would end here again.
+    return opened.kind === 'answer' && opened.status !== 404 ? { kind: 'uncacheable' } : opened
   }
   if (response.status !== 200 && response.status !== 206) return otherAnswer(response, 'GET')
   const understood = understandAnswer(object, response, askedAtMs)
@@ -67,8 +70,7 @@ export function understandAnswer(
   const extent = extentOf(response)
   const verdict = storableObject(object, response)
   if (extent === undefined || !verdict.storable) return undefined
-  const whole = extent.start === 0 && extent.end === verdict.sizeBytes
-  return { ...extent, info: headInfo(object, whole ? response.headers : withoutChecksums(response.headers), verdict, askedAtMs) }
+  return { ...extent, info: headInfo(object, response, verdict, askedAtMs) }
 }
 
 /** Opens an object by HEAD: where no body is wanted, or a condition may make it unnecessary. */
@@ -80,7 +82,7 @@ export async function openByHead(gateway: Gateway, object: ObjectAsk): Promise<O
   await discard(response.body)
   const verdict = storableObject(object, response)
   if (!verdict.storable) return { kind: 'uncacheable' }
-  const info = headInfo(object, response.headers, verdict, askedAtMs)
+  const info = headInfo(object, response, verdict, askedAtMs)
   const stored = gateway.cache.putHead(info, generation)
   return { kind: 'version', info, stored, originStatus: 200 }
 }
@@ -98,8 +100,8 @@ async function otherAnswer(response: OriginResponse, asked: 'GET' | 'HEAD'): Pro
 }
 
 /** The Range of the first request: what the client wants, at most one run, ending on a block. Suffix ranges go up as they are. */
-function firstRange(value: string | undefined): string {
-  const spec = value === undefined ? undefined : parseRange(value)
+function firstRange(value: string): string {
+  const spec = parseRange(value)
   if (spec === undefined || spec === 'unusual') return formatRange(alignRun(0, undefined))
   if (spec.kind === 'suffix') return `bytes=-${spec.length}`
   return formatRange(alignRun(spec.first, spec.kind === 'span' ? spec.last + 1 : undefined))
@@ -116,10 +118,11 @@ function extentOf(response: OriginResponse): ByteRange | undefined {
 
 function headInfo(
   object: ObjectAsk,
-  headers: HeaderList,
+  { status, headers }: OriginResponse,
   version: { readonly etag: string; readonly sizeBytes: number },
   askedAtMs: number,
 ): HeadInfo {
   const { etag, sizeBytes } = version
-  return { key: object.cacheKey, etag, sizeBytes, meta: encodeMeta(storedFields(headers)), validatedAtMs: askedAtMs }
+  const meta = status === 206 ? encodeMeta(withoutChecksums(storedFields(headers)), 'part') : encodeMeta(storedFields(headers))
+  return { key: object.cacheKey, etag, sizeBytes, meta, validatedAtMs: askedAtMs }
 }

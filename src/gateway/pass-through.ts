@@ -9,7 +9,7 @@ import type { ReadContext } from './context.ts'
 import { clientWish } from './decide.ts'
 import { forward, relayAnswer } from './forward.ts'
 import { invalidateObject } from './invalidate.ts'
-import { decodeMeta } from './object-meta.ts'
+import { decodeMeta, lacksWantedChecksums } from './object-meta.ts'
 import { objectAskOf } from './object-ask.ts'
 import { understandAnswer } from './open.ts'
 import { discard } from './origin-call.ts'
@@ -64,7 +64,9 @@ function servable(context: ReadContext): HeadInfo | undefined {
   if (head === undefined) return undefined
   const known = head.detached()
   const whole = head.body !== undefined
+  const incomplete = lacksWantedChecksums(request, head)
   head.release()
+  if (incomplete) return undefined
   if (whole || request.method === 'HEAD' || !rangeIsSigned(request)) return known
   const spec = parseRange(headerValue(request.headers, 'range'))
   const range = spec === undefined || spec === 'unusual' ? 'unsatisfiable' : resolveRange(spec, known.sizeBytes)

@@ -1,11 +1,13 @@
 import { VersionGone, type CachedHead } from '../cache/api.ts'
 import { OriginFailure } from '../origin/origin.ts'
+import { hasUnusualConditions } from '../s3/conditions.ts'
 import { Refusal } from '../s3/errors.ts'
 import type { ReadContext } from './context.ts'
 import { clientWish, decide, mustAskItself, type ClientWish, type Decision } from './decide.ts'
 import { forward } from './forward.ts'
 import { absentInquiry, inquire, knownInquiry, type Findings } from './inquire.ts'
 import { invalidateObject } from './invalidate.ts'
+import { lacksWantedChecksums } from './object-meta.ts'
 import { sendAnswer, sendSelected } from './send-object.ts'
 
 /** How often a read starts over because the version changed under it before its first byte was sent. */
@@ -17,7 +19,10 @@ const READ_ATTEMPTS_MAX = 3
  */
 export function readObject(context: ReadContext): Promise<void> | undefined {
   const wish = clientWish(context.request.headers)
-  if (wish.noStore) return forward(context, { outcome: 'pass', reason: 'uncacheable-request' })
+  const { headers } = context.request
+  if (wish.noStore || hasUnusualConditions(headers, context.record.startedAtMs)) {
+    return forward(context, { outcome: 'pass', reason: 'uncacheable-request' })
+  }
   const look = lookUp(context, { wish, confirmedEtag: undefined, nowMs: context.record.startedAtMs })
   const acted = act(context, look)
   return acted === undefined ? undefined : readOn(context, { wish, acted })
@@ -53,6 +58,7 @@ function lookUp(
     generation: head?.generation ?? cache.generation(context.cacheKey),
     itself: mustAskItself(context.mode, wish),
     confirmed: confirmedEtag !== undefined && head?.etag === confirmedEtag,
+    mayAsk: !wish.onlyIfCached,
     decision: decide({ known: head, confirmedEtag, mode: context.mode, wish, nowMs }),
   }
 }
@@ -75,6 +81,7 @@ interface Look {
   readonly itself: boolean
   /** The origin named this version for this request. */
   readonly confirmed: boolean
+  readonly mayAsk: boolean
 }
 
 /** Undefined: done. */
@@ -84,6 +91,9 @@ function act(context: ReadContext, look: Look): Promise<Next> | undefined {
   switch (decision.kind) {
     case 'serve':
       if (head === undefined) throw new Refusal('InternalError')
+      if (look.mayAsk && !look.confirmed && lacksWantedChecksums(context.request, head)) {
+        return serveRevalidated(context, head, COMPLETION, look)
+      }
       return done(serve(context, head, { generation, reason: decision.reason, confirmed: look.confirmed }))
     case 'revalidate':
       if (head === undefined) throw new Refusal('InternalError')
@@ -98,6 +108,9 @@ function act(context: ReadContext, look: Look): Promise<Next> | undefined {
       throw new Refusal('GatewayTimeout', { message: 'The client asked for a cached answer only, and there is none' })
   }
 }
+
+/** Not because it is stale: for what only an answer about the whole object says. */
+const COMPLETION = { kind: 'revalidate', reason: 'checksums-unknown', staleIfError: true } as const
 
 function done(sending: Promise<void> | undefined): Promise<Next> | undefined {
   return sending?.then(() => 'done')
@@ -141,7 +154,7 @@ async function serveRevalidated(
   if (failed && decision.staleIfError) {
     const old = context.gateway.cache.lookupHead(context.cacheKey)
     if (old !== undefined) {
-      await serve(context, old, { generation, reason: 'stale-if-error', confirmed: false })
+      await serve(context, old, { generation, reason: decision === COMPLETION ? 'fresh' : 'stale-if-error', confirmed: false })
       return 'done'
     }
   }

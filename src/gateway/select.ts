@@ -1,5 +1,5 @@
 import { headerValue } from '../base/header-list.ts'
-import { evaluateConditions, hasConditions, ifRangeMatches } from '../s3/conditions.ts'
+import { evaluateConditions, hasConditions } from '../s3/conditions.ts'
 import { parseRange, resolveRange } from '../s3/range.ts'
 import type { S3Request } from './s3-request.ts'
 
@@ -8,6 +8,8 @@ export type Selection =
   | { readonly kind: 'not-modified' }
   | { readonly kind: 'precondition-failed' }
   | { readonly kind: 'unsatisfiable'; readonly range: string }
+  /** Servers differ in what follows, so the origin decides: an If-Range that is not the current ETag (Ceph does not know the field). */
+  | { readonly kind: 'pass' }
   /** Bytes [start, end); `partial` answers 206. */
   | { readonly kind: 'body'; readonly start: number; readonly end: number; readonly partial: boolean }
 
@@ -24,7 +26,8 @@ export function selectRepresentation(
   const whole: Selection = { kind: 'body', start: 0, end: version.sizeBytes, partial: false }
   const range = headerValue(request.headers, 'range')
   const ifRange = headerValue(request.headers, 'if-range')
-  if (range === undefined || (ifRange !== undefined && !ifRangeMatches(ifRange, version, nowMs))) return whole
+  if (range === undefined) return whole
+  if (ifRange !== undefined && ifRange !== version.etag) return { kind: 'pass' }
   const spec = parseRange(range)
   if (spec === undefined || spec === 'unusual') return whole
   const resolved = resolveRange(spec, version.sizeBytes)

@@ -8,6 +8,7 @@ import { answer, answerStream } from './answer.ts'
 import type { ReadContext } from './context.ts'
 import { ageOf } from './decide.ts'
 import { CachedLines, decodeMeta, type ObjectMeta } from './object-meta.ts'
+import { forward } from './forward.ts'
 import { objectAskOf } from './object-ask.ts'
 import type { Opened } from './open.ts'
 import { replyFields } from './reply.ts'
@@ -36,6 +37,10 @@ export function sendSelected(context: ReadContext, serving: Serving): Promise<vo
   }
   const meta = decodeMeta(head.meta)
   const selection = selectOrRelease(context, serving, meta)
+  if (selection.kind === 'pass') {
+    release(head)
+    return forward(context, { outcome: 'pass', reason: 'unusual-range' })
+  }
   if (selection.kind !== 'body') {
     release(head)
     sendWithoutBody(context, selection, head, meta)
@@ -164,12 +169,17 @@ function countPiece(context: ReadContext, source: Piece['source'], bytes: number
   }
 }
 
-function sendWithoutBody(context: ReadContext, selection: Exclude<Selection, BodySelection>, head: HeadInfo, meta: ObjectMeta): void {
+function sendWithoutBody(
+  context: ReadContext,
+  selection: Exclude<Selection, BodySelection | { kind: 'pass' }>,
+  head: HeadInfo,
+  meta: ObjectMeta,
+): void {
   const { record } = context
   switch (selection.kind) {
     case 'not-modified':
       record.outcome = 'not-modified'
-      answer(context, { status: 304, fields: meta.fieldLines + replyFields(record, {}), length: undefined })
+      answer(context, { status: 304, fields: validatorLines(meta.fieldLines) + replyFields(record, {}), length: undefined })
       return
     case 'precondition-failed':
       throw new Refusal('PreconditionFailed')
@@ -186,9 +196,18 @@ function objectFields(context: ReadContext, serving: Serving, selection: BodySel
   let fields = meta.fieldLines
   if (context.overrides.length > 0) fields = withOverrides(fields, context.overrides)
   if (selection.partial) fields += `Content-Range: ${formatContentRange(selection, head.sizeBytes)}\r\n`
-  else if (meta.checksumLines !== '' && wantsChecksums(context.request.headers, context.request.query)) fields += meta.checksumLines
+  else if (meta.checksumLines !== undefined && meta.checksumLines !== '' && wantsChecksums(context.request.headers, context.request.query))
+    fields += meta.checksumLines
   if (serving.originStatus === undefined) return fields + ageLine(head, context.gateway.clock.nowMs()) + replyFields(context.record, {})
   return fields + replyFields(context.record, { originStatus: serving.originStatus, stored: serving.stored, collapsed: !serving.leads })
+}
+
+const FIELDS_OF_304 = ['ETag:', 'Last-Modified:', 'Cache-Control:', 'Expires:', 'Vary:']
+
+/** What a 304 says of an object: validators and freshness (RFC 9110 section 15.4.5), as S3 does. */
+function validatorLines(fieldLines: string): string {
+  const lines = fieldLines.split('\r\n').filter((line) => FIELDS_OF_304.some((name) => line.startsWith(name)))
+  return lines.map((line) => `${line}\r\n`).join('')
 }
 
 /** RFC 9111 section 5.1. */

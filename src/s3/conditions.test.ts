@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { evaluateConditions, hasConditions, ifRangeMatches } from './conditions.ts'
+import { evaluateConditions, hasConditions, hasUnusualConditions, ifRangeMatches } from './conditions.ts'
 import { formatHttpDate, parseHttpDate } from './http-date.ts'
 
 const ETAG = '"d41d8cd98f00b204e9800998ecf8427e-2"'
@@ -145,4 +145,28 @@ test('parseHttpDate() refuses what is no date', () => {
   )
   for (const text of wrong) assert.equal(parseHttpDate(text, NOW_MS), undefined, text)
   assert.equal(parseHttpDate('Sat, 31 Dec 2016 23:59:60 GMT', NOW_MS), Date.UTC(2017, 0, 1))
+})
+
+test('hasUnusualConditions() names the forms that servers read differently', () => {
+  const usual = [
+    { 'if-match': ETAG },
+    { 'if-none-match': 'abc-2' },
+    { 'if-modified-since': BEFORE },
+    { 'if-unmodified-since': BEFORE },
+    { range: '*' },
+    {},
+  ]
+  for (const fields of usual) assert.equal(hasUnusualConditions(Object.entries(fields).flat(), NOW_MS), false, JSON.stringify(fields))
+  const unusual = [
+    { 'if-match': '*' },
+    { 'if-match': `${ETAG}, "b"` },
+    { 'if-none-match': `W/${ETAG}` },
+    { 'if-none-match': '' },
+    { 'if-none-match': '"unfinished' },
+    { 'if-modified-since': 'yesterday' },
+    { 'if-unmodified-since': '' },
+    { 'if-modified-since': new Date(NOW_MS + 1000).toUTCString() },
+  ]
+  for (const fields of unusual) assert.equal(hasUnusualConditions(Object.entries(fields).flat(), NOW_MS), true, JSON.stringify(fields))
+  assert.equal(hasUnusualConditions(['if-match', ETAG, 'if-match', ETAG], NOW_MS), true)
 })

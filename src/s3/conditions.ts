@@ -40,6 +40,29 @@ export function ifRangeMatches(value: string, current: Validators, nowMs: number
   return wantedMs !== undefined && wantedMs === modifiedMs(current, nowMs)
 }
 
+/**
+ * Whether a request carries conditions in which S3 servers differ: lists, weak tags and `*` (Ceph compares the field as it stands), dates
+ * that are none (AWS ignores them, Ceph answers 400) or lie in the future. Only the origin can say what it makes of them.
+ */
+export function hasUnusualConditions(headers: HeaderList, nowMs: number): boolean {
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i] ?? ''
+    if (!name.startsWith('if-') || !CONDITIONS.has(name)) continue
+    const value = headers[i + 1] ?? ''
+    if (headerValues(headers, name).length > 1) return true
+    if (name.endsWith('match') ? !ONE_STRONG_TAG.test(value) : !isPast(value, nowMs)) return true
+  }
+  return false
+}
+
+/** One tag in quotes or, as many S3 clients send it, without. */
+const ONE_STRONG_TAG = /^(?:"[^"]*"|[\w-]+)$/
+
+function isPast(date: string, nowMs: number): boolean {
+  const ms = parseHttpDate(date, nowMs)
+  return ms !== undefined && ms <= nowMs
+}
+
 /** Whether a request carries any condition on what it reads; If-Range is not one: it belongs to the range. */
 export function hasConditions(headers: HeaderList): boolean {
   for (let i = 0; i < headers.length; i += 2) if (CONDITIONS.has(headers[i] ?? '')) return true

@@ -152,9 +152,10 @@ export const OPERATIONS = {
   GetBucketEncryption: { level: 'bucket', action: 'admin', effect: 'none', route: 'GET encryption' },
   PutBucketEncryption: { level: 'bucket', action: 'admin', effect: 'bucket-settings', route: 'PUT encryption' },
   DeleteBucketEncryption: { level: 'bucket', action: 'admin', effect: 'bucket-settings', route: 'DELETE encryption' },
+  // Reads of every object show when it will expire
   GetBucketLifecycleConfiguration: { level: 'bucket', action: 'admin', effect: 'none', route: 'GET lifecycle' },
-  PutBucketLifecycleConfiguration: { level: 'bucket', action: 'admin', effect: 'bucket-settings', route: 'PUT lifecycle' },
-  DeleteBucketLifecycle: { level: 'bucket', action: 'admin', effect: 'bucket-settings', route: 'DELETE lifecycle' },
+  PutBucketLifecycleConfiguration: { level: 'bucket', action: 'admin', effect: 'bucket', route: 'PUT lifecycle' },
+  DeleteBucketLifecycle: { level: 'bucket', action: 'admin', effect: 'bucket', route: 'DELETE lifecycle' },
   GetBucketLogging: { level: 'bucket', action: 'admin', effect: 'none', route: 'GET logging' },
   PutBucketLogging: { level: 'bucket', action: 'admin', effect: 'bucket-settings', route: 'PUT logging' },
   GetBucketNotificationConfiguration: { level: 'bucket', action: 'admin', effect: 'none', route: 'GET notification' },

@@ -43,6 +43,7 @@ const FORWARD_OF: Readonly<Record<Reason, 'hit' | 'own' | Forward>> = {
   expired: 'stale',
   'strict-mode': 'stale',
   'client-no-cache': 'request',
+  'checksums-unknown': 'partial',
   'body-evicted': 'partial',
   'stale-if-error': 'hit',
   'stale-while-revalidate': 'hit',

@@ -27,6 +27,7 @@ export const REASONS = {
   expired: 'cached, but older than its mode allows',
   'strict-mode': 'the bucket asks the origin before every hit',
   'client-no-cache': 'the client asked for an end-to-end answer',
+  'checksums-unknown': 'the client wants checksums, and only a part of the object was read so far',
   'body-evicted': 'metadata was cached, some of the body was not',
   'stale-if-error': 'the origin could not be asked and the mode allows an old answer',
   'stale-while-revalidate': 'past its freshness; being revalidated in the background',

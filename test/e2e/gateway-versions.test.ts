@@ -140,7 +140,7 @@ test('a delete marker is told as the origin tells it, with its fields, and not k
       const headed = await client.head(path)
       assert.deepEqual([headed.status, headed.fields.get('x-amz-delete-marker')], [status, 'true'])
     }
-    assert.deepEqual(origin.takeAsked(), ['GET bytes=0-8388607', 'HEAD', 'GET bytes=0-8388607', 'HEAD'], 'asked every time')
+    assert.deepEqual(origin.takeAsked(), ['GET', 'HEAD', 'GET', 'HEAD'], 'asked every time')
   }
 })
 
