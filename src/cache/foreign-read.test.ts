@@ -207,7 +207,7 @@ test('a damaged record that another worker finds is a miss there, and its owner 
 
 test('a load on one owner uses the memory of all, until the other one needs it', async () => {
   const pair = newPair({ memoryBytes: 64 * MiB })
-  const { owner, reader, origin } = pair
+  const { owner, reader } = pair
   const large = pair.info('large', 50 * MiB)
   await within(pair, readAll(owner.openReader(large, 0, large.sizeBytes, { ask: 0, generation: 0 })))
   assert.ok(owner.stats().liveBytes >= 50 * MiB)
