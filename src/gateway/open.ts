@@ -100,7 +100,7 @@ async function otherAnswer(response: OriginResponse, asked: 'GET' | 'HEAD'): Pro
 }
 
 /** The Range of the first request: what the client wants, at most one run, ending on a block. Suffix ranges go up as they are. */
-function firstRange(value: string): string {
+export function firstRange(value: string): string {
   const spec = parseRange(value)
   if (spec === undefined || spec === 'unusual') return formatRange(alignRun(0, undefined))
   if (spec.kind === 'suffix') return `bytes=-${spec.length}`

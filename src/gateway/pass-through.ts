@@ -11,7 +11,7 @@ import { forward, relayAnswer } from './forward.ts'
 import { invalidateObject } from './invalidate.ts'
 import { decodeMeta, lacksWantedChecksums } from './object-meta.ts'
 import { objectAskOf } from './object-ask.ts'
-import { understandAnswer } from './open.ts'
+import { firstRange, understandAnswer } from './open.ts'
 import { discard } from './origin-call.ts'
 import { sendSelected } from './send-object.ts'
 
@@ -103,12 +103,19 @@ async function askAsSent(context: ReadContext, known: HeadInfo | undefined): Pro
     bucket: request.bucket,
     rawKey: request.rawKey,
     ...asSent(request),
-    ...(known === undefined ? {} : { headers: asSentWith(request, ['if-none-match', known.etag]) }),
+    headers: asSentWith(request, addedFields(context, known)),
     ...BODILESS,
     signal: undefined,
   })
   record.originTtfbMs = gateway.clock.monotonicMs() - startedMs
   return response
+}
+
+/** The condition for what is in the cache, and whole blocks in place of a Range that the client did not sign. */
+function addedFields({ request }: ReadContext, known: HeadInfo | undefined): string[] {
+  const range = headerValue(request.headers, 'range')
+  const widened = range === undefined || request.method === 'HEAD' || rangeIsSigned(request) ? [] : ['range', firstRange(range)]
+  return known === undefined ? widened : ['if-none-match', known.etag, ...widened]
 }
 
 /** A 304 shows some of what may have changed under the same ETag (RFC 9110 section 15.4.5): a self-copy has another date. */
@@ -162,7 +169,7 @@ async function take(context: ReadContext, response: OriginResponse, asked: { gen
     return
   }
   const wholeBlocks = start % BLOCK_BYTES === 0 && (end % BLOCK_BYTES === 0 || end === info.sizeBytes)
-  if (!wholeBlocks) {
+  if (!wholeBlocks && rangeIsSigned(request)) {
     await relayAnswer(context, response)
     return
   }

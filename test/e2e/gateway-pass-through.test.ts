@@ -163,6 +163,30 @@ test('a range that was signed is read as it is, and kept where it is whole block
   assert.equal(proxy.held().pins, 0)
 })
 
+test('a range that was not signed is asked for in whole blocks and fills the cache', async (t) => {
+  const { client, proxy, store, takeSentBytes } = await scene(t)
+  const body = patterned(3 * MIB + 5)
+  store.put('bucket/key', body)
+  const plain = new S3Client({ endpoint: proxy.endpoint, clock: systemClock })
+  for (const [range, start, end] of [
+    ['bytes=5-9', 5, 10],
+    [`bytes=${2 * MIB - 1}-${2 * MIB}`, 2 * MIB - 1, 2 * MIB + 1],
+    ['bytes=-3', body.length - 3, body.length],
+    ['bytes=0-', 0, body.length],
+  ] as const) {
+    for (const state of ['cold', 'warm']) {
+      const answer = await plain.get(client.presign({ path: '/bucket/key' }), { range })
+      assert.equal(`${answer.status} ${answer.fields.get('content-range') ?? ''}`, `206 bytes ${start}-${end - 1}/${body.length}`)
+      assertSameBytes(answer.body, body.subarray(start, end))
+      const sent = takeSentBytes()
+      // Blocks that were begun for the ranges before are completed behind them.
+      if (state === 'warm' && range === 'bytes=0-') assert.equal(sent, 0, range)
+    }
+  }
+  const beyond = await plain.get(client.presign({ path: '/bucket/key' }), { range: `bytes=${body.length}-` })
+  assert.equal(beyond.status, 416)
+})
+
 test('conditions of the client are the origin’s to answer', async (t) => {
   const { client, proxy, store } = await scene(t)
   const { etag } = store.put('bucket/key', 'body')
