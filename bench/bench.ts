@@ -35,7 +35,7 @@ interface Outcome {
 /** One part in a directory of its own. What cannot be had here, and what went wrong, becomes a finding that says so: the other parts still run. */
 async function runPart(name: PartName, options: BenchOptions): Promise<Outcome> {
   const workDirectory = await createWorkDirectory(FILES_BYTES)
-  // An interrupted run leaves nothing in shared memory; servers end with this process.
+  // An interrupted run leaves nothing in shared memory; the servers get the terminal's SIGINT themselves.
   const remove = (): void => rmSync(workDirectory, { recursive: true, force: true })
   process.once('exit', remove)
   const context: PartContext = {
@@ -79,11 +79,7 @@ async function main(): Promise<number> {
   const options = parseOptions(process.argv.slice(2), join(import.meta.dirname, 'results'))
   ensureTools([NGINX, WRK, TASKSET], say)
   ensureCores(options.serverCpu, options.loadCpu)
-  for (const [signal, code] of [
-    ['SIGINT', 130],
-    ['SIGTERM', 143],
-  ] as const)
-    process.once(signal, () => process.exit(code))
+  process.once('SIGINT', () => process.exit(130))
   const outcomes: Outcome[] = []
   for (const part of options.only) {
     outcomes.push(await runPart(part, options))

@@ -1,27 +1,20 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { Clock } from './base/clock.ts'
-import { Cache } from './cache/cache.ts'
-import type { CacheMessage } from './cache/message.ts'
+import type { Cache } from './cache/cache.ts'
 import type { Config, HostPort, LinkConfig, OriginConfig } from './config/config.ts'
-import { BucketEpochs } from './gateway/bucket-epochs.ts'
-import { createGateway } from './gateway/create-gateway.ts'
 import { renderEngineError } from './gateway/failure.ts'
-import { packFailure, unpackFailure, type FailureParcel } from './gateway/failure-parcel.ts'
-import type { Gateway } from './gateway/gateway.ts'
 import { createHandler } from './gateway/handle.ts'
-import { inquireForPeer, type Findings, type Inquiry } from './gateway/inquire.ts'
-import type { MeterNote } from './gateway/meters.ts'
 import { ConnectionSlots } from './http/connection-slots.ts'
 import type { RefusalReason } from './http/refusal.ts'
 import { HttpServer } from './http/server.ts'
 import { createOrigin } from './origin/create-origin.ts'
 import type { Origin, OriginRequest } from './origin/origin.ts'
 import { SlowOrigin } from './origin/slow-origin.ts'
-import { PeerLink } from './peer-link.ts'
+import { createLinkedGateway } from './linked-gateway.ts'
 import { observeSend } from './signals/observe-origin.ts'
 import type { RequestRecord } from './signals/record.ts'
 import type { RegistryWriter } from './signals/registry-writer.ts'
-import type { SharedState } from './worker-protocol.ts'
+import type { SharedState } from './shared-state.ts'
 
 /** One worker's share of a running hotbucket: listener, gateway, cache, origins. */
 export interface DataPlane {
@@ -54,9 +47,6 @@ export interface DataPlaneParts {
   readonly shared: SharedState
 }
 
-/** What workers send each other without waiting for an answer. */
-type PeerNote = { readonly service: 'cache'; readonly message: CacheMessage } | { readonly service: 'meter'; readonly note: MeterNote }
-
 /** Builds the data plane. Start order: origins, cache, gateway, listener; stop order: the reverse. */
 export function createDataPlane(config: Config, parts: DataPlaneParts): DataPlane {
   const { clock } = parts
@@ -65,27 +55,11 @@ export function createDataPlane(config: Config, parts: DataPlaneParts): DataPlan
     origin: createOrigin(shareOf(one, parts.workers), { clock }),
   }))
   const observed = origins.map(({ buckets, origin }) => ({ buckets, origin: observe(origin, parts) }))
-  const { worker, shared } = parts
-  const link = new PeerLink<PeerNote, Inquiry, Findings>({
+  const linked = createLinkedGateway({
+    worker: parts.worker,
     ports: parts.peers,
-    onNote: (from, note) => {
-      if (note.service === 'cache') gateway.cache.receive(from, note.message)
-      else gateway.meters.take(note.note)
-    },
-    onAsk: async (_from, inquiry) => inquireForPeer(gateway, inquiry),
-    pack: packFailure,
-    unpack: (failure) => unpackFailure(failure as FailureParcel),
-  })
-  const post = (to: number, message: CacheMessage): void => link.note(to, { service: 'cache', message })
-  const gateway: Gateway = createGateway({
-    worker,
-    peers: {
-      ask: async (to, inquiry) => link.ask(to, inquiry),
-      charge: (to, note) => link.note(to, { service: 'meter', note }),
-    },
-    openCache: (fetcher) => new Cache({ share: shared.cache, worker, post, fetcher }),
+    shared: parts.shared,
     clock,
-    epochs: new BucketEpochs(shared.epochs),
     origins: observed,
     rules: config.rules,
     mode: config.mode,
@@ -96,10 +70,11 @@ export function createDataPlane(config: Config, parts: DataPlaneParts): DataPlan
     clockSkewMs: config.limits.clockSkewMs,
     settle: parts.settle,
   })
+  const { gateway } = linked
   const server = new HttpServer(
     {
       reusePort: parts.workers > 1,
-      slots: new ConnectionSlots(shared.connections, config.limits.connections),
+      slots: new ConnectionSlots(parts.shared.connections, config.limits.connections),
       tls: config.tls,
       limits: config.limits,
       clock,
@@ -119,8 +94,7 @@ export function createDataPlane(config: Config, parts: DataPlaneParts): DataPlan
     setLink: (name, link) => setLink(origins, name, link),
     drain: async (timeoutMs) => server.drain(timeoutMs),
     close: async () => {
-      await gateway.cache.close()
-      link.close()
+      await linked.close()
       for (const { origin } of origins) await origin.close()
     },
   }

@@ -1,8 +1,9 @@
 import { Worker, type MessagePort } from 'node:worker_threads'
 import type { Config, HostPort } from './config/config.ts'
+import type { SharedState } from './shared-state.ts'
 import type { ProfileKind, ThreadProfile } from './signals/profile.ts'
 import { allocateRegistry } from './signals/registry.ts'
-import type { SharedState, WorkerOrder, WorkerReport, WorkerStart } from './worker-protocol.ts'
+import type { WorkerOrder, WorkerReport, WorkerStart } from './worker-protocol.ts'
 
 /**
  * New space of a data worker. Its objects die with their request; what weighs are the chunks outside the heap that they hold until

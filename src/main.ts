@@ -5,7 +5,7 @@ import { check } from './cli/check.ts'
 import { demo } from './cli/demo/command.ts'
 import { serve } from './cli/serve.ts'
 import type { LoadInput } from './config/load.ts'
-import { machineMemoryBytes } from './config/machine-memory.ts'
+import { thisMachine } from './machine.ts'
 import { VERSION } from './version.ts'
 
 /** Reads the command line and runs one command. Exit codes: 0 done, 1 it failed while running, 2 the command line or configuration is wrong. */
@@ -25,7 +25,7 @@ async function runCommandLine(argv: readonly string[]): Promise<number> {
 
 async function run(parsed: Extract<ParsedArgs, { kind: 'run' }>): Promise<number> {
   const directory = process.cwd()
-  const input: LoadInput = { file: parsed.file, flags: parsed.flags, env: process.env, directory, machineMemoryBytes: machineMemoryBytes() }
+  const input: LoadInput = { file: parsed.file, flags: parsed.flags, env: process.env, directory, machine: thisMachine() }
   const stop = stopSignal()
   switch (parsed.command) {
     case 'check': {
@@ -38,7 +38,7 @@ async function run(parsed: Extract<ParsedArgs, { kind: 'run' }>): Promise<number
       return serve(input, { start: startServer, stop, stderr: process.stderr })
     case 'demo':
       return demo(
-        { own: parsed.own, flags: parsed.flags, directory, machineMemoryBytes: input.machineMemoryBytes },
+        { own: parsed.own, flags: parsed.flags, directory, machine: input.machine },
         {
           start: startServer,
           around: { output: process.stdout, input: process.stdin, noColor: process.env['NO_COLOR'], stop, clock: systemClock },

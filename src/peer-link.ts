@@ -1,4 +1,4 @@
-import type { MessagePort } from 'node:worker_threads'
+import { MessageChannel, type MessagePort } from 'node:worker_threads'
 
 /** The other worker is gone: it died, and the process ends with it, or it was closed. */
 export class PeerGone extends Error {
@@ -94,6 +94,20 @@ export class PeerLink<Note, Question, Answer> {
       peer?.send({ kind: 'failure', id: ask.id, failure: this.#options.pack(error) })
     }
   }
+}
+
+/** A channel between every two workers; `[a][b]` is a's end of the one to b. */
+export function connectPairs(count: number): (MessagePort | undefined)[][] {
+  const ends = Array.from({ length: count }, () => Array.from<MessagePort | undefined>({ length: count }))
+  for (const [a, row] of ends.entries()) {
+    for (let b = 0; b < a; b++) {
+      const { port1, port2 } = new MessageChannel()
+      row[b] = port1
+      const other = ends[b]
+      if (other !== undefined) other[a] = port2
+    }
+  }
+  return ends
 }
 
 /** The line to one other worker. */

@@ -19,7 +19,7 @@ async function configOf(context: TestContext): Promise<Config> {
   await mkdir(path.join(directory, 'bucket'))
   await writeFile(path.join(directory, 'bucket', 'key'), 'hello')
   const flags = { listen: '127.0.0.1:0', origin: directory, anonymous: 'true', memory: '32MiB' }
-  const loaded = loadConfig({ file: undefined, flags, env: {}, directory, machineMemoryBytes: 2 ** 40 })
+  const loaded = loadConfig({ file: undefined, flags, env: {}, directory, machine: { memoryBytes: 2 ** 40, cores: 2, sharesPorts: true } })
   assert.ok(loaded.ok)
   return { ...loaded.config, workers: 2, log: { level: 'silent', requests: false }, limits: { ...loaded.config.limits, connections: 40 } }
 }

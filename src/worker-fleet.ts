@@ -1,13 +1,11 @@
 import { createServer } from 'node:net'
-import { MessageChannel, type MessagePort } from 'node:worker_threads'
-import { createCacheShare } from './cache/share.ts'
 import type { Config, HostPort } from './config/config.ts'
 import { formatHostPort } from './config/option-text.ts'
 import { DataWorker } from './data-worker.ts'
-import { BucketEpochs } from './gateway/bucket-epochs.ts'
-import { ConnectionSlots } from './http/connection-slots.ts'
+import { connectPairs } from './peer-link.ts'
+import { allocateShared } from './shared-state.ts'
 import type { ProfileKind } from './signals/profile.ts'
-import type { SharedState, WorkerOrder } from './worker-protocol.ts'
+import type { WorkerOrder } from './worker-protocol.ts'
 
 /** Without one of the workers nothing that it owned can be read: others get this long to end what they can. */
 const DEATH_DRAIN_MS = 2000
@@ -22,11 +20,7 @@ export class WorkerFleet {
   constructor(config: Config) {
     const count = config.workers
     const peers = connectPairs(count)
-    const shared: SharedState = {
-      connections: ConnectionSlots.allocate(),
-      epochs: BucketEpochs.allocate(),
-      cache: createCacheShare({ memoryBytes: config.memoryBytes, workers: count }),
-    }
+    const shared = allocateShared({ memoryBytes: config.memoryBytes, workers: count })
     this.workers = Array.from(
       { length: count },
       (_, worker) => new DataWorker({ config, worker, workers: count, peers: peers[worker] ?? [], shared }),
@@ -67,20 +61,6 @@ export class WorkerFleet {
   async terminate(): Promise<void> {
     await Promise.all(this.workers.map(async (worker) => worker.terminate()))
   }
-}
-
-/** A channel between every two workers; `[a][b]` is a's end of the one to b. */
-function connectPairs(count: number): (MessagePort | undefined)[][] {
-  const ends = Array.from({ length: count }, () => Array.from<MessagePort | undefined>({ length: count }))
-  for (const [a, row] of ends.entries()) {
-    for (let b = 0; b < a; b++) {
-      const { port1, port2 } = new MessageChannel()
-      row[b] = port1
-      const other = ends[b]
-      if (other !== undefined) other[a] = port2
-    }
-  }
-  return ends
 }
 
 /**

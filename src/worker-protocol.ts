@@ -1,6 +1,6 @@
 import type { MessagePort } from 'node:worker_threads'
-import type { CacheShare } from './cache/share.ts'
 import type { Config, HostPort, LinkConfig } from './config/config.ts'
+import type { SharedState } from './shared-state.ts'
 import type { ProfileKind, ThreadProfile } from './signals/profile.ts'
 
 /** What a data worker is started with. */
@@ -17,15 +17,6 @@ export interface WorkerStart {
   /** A port to every other worker, by its number; none at its own. */
   readonly peers: readonly (MessagePort | undefined)[]
   readonly shared: SharedState
-}
-
-/** What all workers have in common: memory that each of them reads and writes. */
-export interface SharedState {
-  /** Client connections: see ConnectionSlots. */
-  readonly connections: SharedArrayBuffer
-  /** See BucketEpochs. */
-  readonly epochs: SharedArrayBuffer
-  readonly cache: CacheShare
 }
 
 /** Orders from the supervisor, in the order of a worker's life. */

@@ -3,7 +3,6 @@ import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-import { endWithUs } from '../servers/server.ts'
 import { HOLD_READY, type HoldPlan } from './hold-plan.ts'
 import type { LoadPlan, LoadResult } from './load-plan.ts'
 import type { OpenLoopPlan, OpenLoopResult } from './open-loop-plan.ts'
@@ -74,7 +73,6 @@ export async function holdConnections(plan: HoldPlan, place: GeneratorPlace): Pr
   const child = spawn('taskset', ['--cpu-list', place.cpus, process.execPath, fileURLToPath(HOLD), path], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
-  endWithUs(child)
   let errorText = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => (errorText += text))
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))

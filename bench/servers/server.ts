@@ -38,7 +38,6 @@ export async function startPinned(pinned: PinnedProcess, port: number): Promise<
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     errorText = (errorText + text).slice(-ERROR_TEXT_MAX)
   })
-  endWithUs(child)
   const name = pinned.command.slice(0, 3).join(' ')
   const deadline = performance.now() + START_MS_MAX
   while (!(await answers(port))) {
@@ -69,13 +68,6 @@ export function benchServer(name: string, child: ChildProcess, at: { readonly po
 /** What a request names as its host. */
 export function authority(server: BenchServer): string {
   return `${server.host}:${server.port}`
-}
-
-/** Ends a process when this one exits, for whatever reason: an interrupted run leaves no servers behind. Politely: a master then ends its workers. */
-export function endWithUs(child: ChildProcess): void {
-  const kill = (): void => void child.kill('SIGTERM')
-  process.once('exit', kill)
-  child.once('exit', () => process.off('exit', kill))
 }
 
 /** Ends a process, first politely. */

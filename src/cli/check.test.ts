@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { parse } from 'yaml'
 import { check } from './check.ts'
 
-const INPUT = { file: undefined, env: {}, directory: tmpdir(), machineMemoryBytes: 2 ** 40 }
+const INPUT = { file: undefined, env: {}, directory: tmpdir(), machine: { memoryBytes: 2 ** 40, cores: 2, sharesPorts: true } }
 
 test('check() prints the effective configuration as YAML and what it means', () => {
   const result = check({ ...INPUT, flags: { origin: 'http://minio:9000', anonymous: true, listen: '127.0.0.1:9000' } })

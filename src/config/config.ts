@@ -23,6 +23,16 @@ export interface Config {
   readonly log: { readonly level: 'debug' | 'info' | 'warn' | 'error' | 'silent'; readonly requests: boolean }
 }
 
+/** What a process has to work with. */
+export interface Machine {
+  /** The machine's memory, or the limit of this process's cgroup. */
+  readonly memoryBytes: number
+  /** Whole cores that this process can keep busy. */
+  readonly cores: number
+  /** Several listeners may share a port, and connections are spread over them. */
+  readonly sharesPorts: boolean
+}
+
 export interface HostPort {
   readonly host: string
   readonly port: number

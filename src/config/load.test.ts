@@ -21,7 +21,14 @@ function file(content: string, name = `config-${files++}.yaml`): string {
 }
 
 function load(input: Partial<LoadInput>) {
-  return loadConfig({ file: undefined, flags: {}, env: {}, directory, machineMemoryBytes: MACHINE_BYTES, ...input })
+  return loadConfig({
+    file: undefined,
+    flags: {},
+    env: {},
+    directory,
+    machine: { memoryBytes: MACHINE_BYTES, cores: 2, sharesPorts: true },
+    ...input,
+  })
 }
 
 /** A configuration that must load. `yaml` is added to a file that already has an origin and anonymous access. */
@@ -96,7 +103,7 @@ origins:
   - url: http://host
 tls: { key: nothere.pem }
 `
-  const found = problems(yaml, { flags: { workers: '2' }, env: { HOTBUCKET_MODE: 'ttl=60' } })
+  const found = problems(yaml, { flags: { workers: '65' }, env: { HOTBUCKET_MODE: 'ttl=60' } })
   assert.deepEqual(found.toSorted(), [
     'Cannot use limits.headTimeout "30" (c.yaml:4): wanted a duration with its unit from 100ms to 10m',
     'Cannot use limits.idleTimeut (c.yaml:5): wanted a known option; did you mean "idleTimeout"?',
@@ -105,14 +112,14 @@ tls: { key: nothere.pem }
     'Cannot use origins[0].url "ftp://host" (c.yaml:8): wanted an http or https URL without user, password, query or fragment, such as "https://s3.eu-west-1.amazonaws.com"',
     'Cannot use origins[1].name (c.yaml:9): wanted a name of 1 to 64 letters, digits, "-", "_" or "."',
     'Cannot use tls.certificate (c.yaml:10): wanted `tls.certificate` and `tls.key` both',
-    'Cannot use workers "2" (--workers): wanted 1: this version runs exactly one data worker',
+    'Cannot use workers "65" (--workers): wanted "auto", or a whole number from 1 to 64',
   ])
 })
 
 /** Option, least, most, below the least, above the most. */
 const EDGES: readonly (readonly [string, string, string, string, string])[] = [
   ['memory', '16MiB', '256GiB', '16777215', '274877906945'],
-  ['workers', '1', '1', '0', '2'],
+  ['workers', '1', '64', '0', '65'],
   ['limits.head', '8KiB', '1MiB', '8191', '1048577'],
   ['limits.connections', '1', '1000000', '0', '1000001'],
   ['limits.headTimeout', '100ms', '10m', '99ms', '601s'],
@@ -128,7 +135,7 @@ const EDGES: readonly (readonly [string, string, string, string, string])[] = [
 for (const [key, least, most, below, above] of EDGES) {
   test(`loadConfig() takes ${key} from ${least} to ${most} and refuses what is beyond`, () => {
     const flags = (value: string) => ({ flags: { [key]: value } })
-    for (const value of [least, most]) loaded('', { ...flags(value), machineMemoryBytes: 1e15 })
+    for (const value of [least, most]) loaded('', { ...flags(value), machine: { memoryBytes: 1e15, cores: 2, sharesPorts: true } })
     for (const value of [below, above]) assert.equal(problemsOf('', flags(value)).length, 1, `${key} ${value}`)
   })
 }
@@ -266,7 +273,7 @@ test('loadConfig() wants certificate and key together, readable, and of one pair
 test('loadConfig() warns of memory that this machine does not have', () => {
   const result = load({
     flags: { origin: '.', anonymous: true, memory: '2GiB', listen: '127.0.0.1:9000' },
-    machineMemoryBytes: 2 * 1024 ** 3,
+    machine: { memoryBytes: 2 * 1024 ** 3, cores: 2, sharesPorts: true },
   })
   assert.ok(result.ok)
   assert.match(result.warnings.join(), /^memory is 2\.00 GiB, and this process may use 2\.00 GiB in all/)

@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import type { Config } from './config.ts'
+import type { Config, Machine } from './config.ts'
 import { SECRET_SHOWN } from './describe.ts'
 import { gather, type ConfigSources, type Gathered } from './gather.ts'
 import { nearest } from './nearest.ts'
@@ -9,8 +9,7 @@ import { resolveConfig } from './resolve.ts'
 import { configSchema, type RawConfig } from './schema.ts'
 
 export interface LoadInput extends ConfigSources {
-  /** Memory that this process may use: the machine's, or its cgroup's limit. */
-  readonly machineMemoryBytes: number
+  readonly machine: Machine
 }
 
 export type LoadResult =
@@ -27,7 +26,7 @@ export function loadConfig(input: LoadInput): LoadResult {
   const { raw, broken } = parseTree(gathered, problems)
   const config = resolveConfig(raw, {
     env: input.env,
-    machineMemoryBytes: input.machineMemoryBytes,
+    machine: input.machine,
     broken,
     report: (place, value, wanted) => problems.push({ key: keyOf(place), value, wanted, from: gathered.fromAt(place) }),
     note: (text) => warnings.push(text),

@@ -142,6 +142,11 @@ export function integer(bounds: Bounds): Leaf<number> {
   return { kind: 'integer', wanted: `a whole number from ${bounds.min} to ${bounds.max}`, parse: (raw) => within(bounds, parse(raw)) }
 }
 
+/** What `leaf` is, or the word. */
+export function orWord<T, const W extends string>(word_: W, leaf: Leaf<T>): Leaf<T | W> {
+  return { ...leaf, wanted: `"${word_}", or ${leaf.wanted}`, parse: (raw) => (raw === word_ ? word_ : leaf.parse(raw)) }
+}
+
 export function decimal(bounds: Bounds): Leaf<number> {
   const parse = (raw: unknown) => (typeof raw === 'string' && /^\d{1,15}(\.\d{1,15})?$/.test(raw) ? Number(raw) : finite(raw))
   return { kind: 'number', wanted: `a number from ${bounds.min} to ${bounds.max}`, parse: (raw) => within(bounds, parse(raw)) }

@@ -25,7 +25,13 @@ test('renderConfigDoc() shows a file that loads', (context) => {
   assert.ok(example !== undefined)
   writeFileSync(join(directory, 'example.yaml'), example)
   const env = { LAB_KEY: 'k', LAB_SECRET: 's', READER_SECRET: 'r' }
-  const result = loadConfig({ file: 'example.yaml', flags: {}, env, directory, machineMemoryBytes: 2 ** 40 })
+  const result = loadConfig({
+    file: 'example.yaml',
+    flags: {},
+    env,
+    directory,
+    machine: { memoryBytes: 2 ** 40, cores: 2, sharesPorts: true },
+  })
   assert.ok(result.ok, result.ok ? '' : result.problems.map(formatProblem).join('\n'))
   assert.deepEqual(result.warnings, [])
 })

@@ -12,7 +12,7 @@ import { configSchema } from './schema.ts'
 const KEYS = { AWS_ACCESS_KEY_ID: 'AKENV', AWS_SECRET_ACCESS_KEY: 'env-secret' }
 
 function load(flags: FlagValues, env: Readonly<Record<string, string>> = {}): LoadResult {
-  return loadConfig({ file: undefined, flags, env, directory: tmpdir(), machineMemoryBytes: 2 ** 40 })
+  return loadConfig({ file: undefined, flags, env, directory: tmpdir(), machine: { memoryBytes: 2 ** 40, cores: 2, sharesPorts: true } })
 }
 
 function config(flags: FlagValues, env: Readonly<Record<string, string>> = {}): Config {

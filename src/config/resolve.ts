@@ -1,19 +1,19 @@
 import { readFileSync } from 'node:fs'
 import { createSecureContext } from 'node:tls'
 import { formatByteSize } from '../base/byte-size.ts'
-import type { Config, HostPort, LimitsConfig } from './config.ts'
+import type { Config, HostPort, LimitsConfig, Machine } from './config.ts'
 import { formatHostPort, isLoopback } from './option-text.ts'
 import { resolveClients } from './resolve-clients.ts'
 import { defaultRegion, reportUnreadable, resolveOrigins, type ResolveScope } from './resolve-origins.ts'
 import type { RawConfig } from './schema.ts'
+import { resolveWorkers } from './workers.ts'
 
 /** Above this share of the machine's memory, the rest of the process may not fit beside the cache. */
 const MEMORY_SHARE_WARNED = 0.8
 
 /** What is known of the surroundings and of the options that did not parse. */
 export interface ResolveOptions extends ResolveScope {
-  /** Memory that this process may use: the machine's, or its cgroup's limit. */
-  readonly machineMemoryBytes: number
+  readonly machine: Machine
   /** Top-level options that did not parse: whatever depends on them is not checked again. */
   readonly broken: ReadonlySet<string>
 }
@@ -33,7 +33,7 @@ export function resolveConfig(raw: RawConfig, options: ResolveOptions): Config {
     admin: raw.admin,
     adminToken: raw.adminToken,
     memoryBytes: raw.memory,
-    workers: raw.workers,
+    workers: intact('workers', 'identity', 'memory') ? resolveWorkers(raw, options) : 1,
     mode: raw.mode,
     anonymous: raw.anonymous,
     identity: raw.identity,
@@ -82,8 +82,9 @@ function hostsOverlap(left: HostPort, right: HostPort): boolean {
 }
 
 function checkMemory(memoryBytes: number, options: ResolveOptions): void {
-  if (memoryBytes <= options.machineMemoryBytes * MEMORY_SHARE_WARNED) return
-  const available = formatByteSize(options.machineMemoryBytes)
+  const availableBytes = options.machine.memoryBytes
+  if (memoryBytes <= availableBytes * MEMORY_SHARE_WARNED) return
+  const available = formatByteSize(availableBytes)
   options.note(`memory is ${formatByteSize(memoryBytes)}, and this process may use ${available} in all: leave a fifth for everything else`)
 }
 

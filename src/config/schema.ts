@@ -12,6 +12,7 @@ import {
   maybe,
   mode,
   option,
+  orWord,
   path,
   required,
   size,
@@ -19,6 +20,7 @@ import {
   url,
   word,
 } from './option.ts'
+import { WORKERS_MAX } from './workers.ts'
 
 /**
  * THE table of options: key, type, limits, default, flag and what it is for. The file format, the environment variables,
@@ -203,10 +205,11 @@ export const configSchema = z.strictObject({
     flag: 'memory',
     doc: 'Memory for cached objects.',
   }),
-  workers: option(
-    { ...integer({ min: 1, max: 1 }), wanted: '1: this version runs exactly one data worker' },
-    { fallback: '1', flag: 'workers', doc: 'Data workers. This version runs exactly one.' },
-  ),
+  workers: option(orWord('auto', integer({ min: 1, max: WORKERS_MAX })), {
+    fallback: '1',
+    flag: 'workers',
+    doc: 'Data workers: threads that serve requests, out of one cache. `auto`: as many as whole cores can be used, CPU quota included, and at most one for every 16 MiB of `memory`.',
+  }),
   mode: option(mode, {
     fallback: 'ttl=60s',
     flag: 'mode',

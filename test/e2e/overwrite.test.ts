@@ -22,6 +22,8 @@ const MODES: readonly Consistency[] = [
   { kind: 'immutable' },
 ]
 
+const WORKERS = [1, 3] as const
+
 /** What a reader was promised when it started. */
 interface Promised {
   /** The oldest version number that may still be shown; undefined: a delete may be shown too. */
@@ -130,7 +132,8 @@ class Interleaving {
   }
 
   #url(): string {
-    return `${this.#proxy.endpoint}/bucket/${this.#key}`
+    const { endpoints } = this.#proxy
+    return `${endpoints[Math.floor(this.#random() * endpoints.length)] ?? ''}/bucket/${this.#key}`
   }
 
   async #read(range: string | undefined): Promise<void> {
@@ -169,25 +172,29 @@ async function turnOfTheLoop(): Promise<void> {
   await new Promise<void>((resolve) => setImmediate(resolve))
 }
 
-for (const mode of MODES) {
-  test(`${Math.ceil(INTERLEAVINGS / MODES.length)} interleavings of reads, ranged reads, overwrites and deletes in ${mode.kind} mode never mix versions and keep their promise`, async () => {
-    const rounds = Math.ceil(INTERLEAVINGS / MODES.length)
+const ROUNDS = Math.ceil(INTERLEAVINGS / (MODES.length * WORKERS.length))
+
+for (const [mode, workers] of MODES.flatMap((mode) => WORKERS.map((workers) => [mode, workers] as const))) {
+  test(`${ROUNDS} interleavings of reads, ranged reads, overwrites and deletes in ${mode.kind} mode over ${workers} workers never mix versions and keep their promise`, async () => {
     let random = seededRandom(FIRST_SEED)
     const origin = new ScriptedOrigin(async () => {
       const turns = Math.floor(random() * 4)
       for (let i = 0; i < turns; i++) await turnOfTheLoop()
     })
-    const proxy = await startInProcess({ origin, mode, memoryBytes: 16 * MIB })
+    const proxy = await startInProcess({ origin, mode, memoryBytes: workers * 16 * MIB, workers })
     const agent = new Agent({ connections: 16 })
     try {
-      for (let round = 0; round < rounds; round++) {
+      for (let round = 0; round < ROUNDS; round++) {
         const seed = (FIRST_SEED + round) >>> 0
         random = seededRandom(seed)
         const interleaving = new Interleaving({ random, proxy, origin, mode, key: `key-${round}`, agent })
         await interleaving.run().catch((error: unknown) => {
-          throw new Error(`mode ${mode.kind}, HOTBUCKET_SEED=${seed}: ${error instanceof Error ? error.message : String(error)}`, {
-            cause: error,
-          })
+          throw new Error(
+            `mode ${mode.kind}, ${workers} workers, HOTBUCKET_SEED=${seed}: ${error instanceof Error ? error.message : String(error)}`,
+            {
+              cause: error,
+            },
+          )
         })
       }
     } finally {

@@ -15,13 +15,19 @@ export interface HotbucketProcess {
   output(): string
   /** Resident set size now, bytes. */
   rssBytes(): Promise<number>
+  /** Resolves with its exit code. */
+  readonly ended: Promise<number | null>
   /** Ends it by SIGTERM; gives the exit code. */
   stop(): Promise<number | null>
 }
 
-/** Starts `hotbucket serve` with these arguments on free ports, and waits until it listens. */
-export async function startHotbucket(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<HotbucketProcess> {
-  const child = spawn(process.execPath, [MAIN, 'serve', '--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0', ...args], {
+/** Starts `hotbucket serve` with these arguments on free ports, and waits until it listens. `node`: arguments of Node's own. */
+export async function startHotbucket(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  node: readonly string[] = [],
+): Promise<HotbucketProcess> {
+  const child = spawn(process.execPath, [...node, MAIN, 'serve', '--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0', ...args], {
     env: { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -43,6 +49,7 @@ export async function startHotbucket(args: readonly string[], env: Readonly<Reco
     pid: child.pid ?? 0,
     output: () => output,
     rssBytes: async () => residentBytes(child),
+    ended: exited,
     stop: async () => {
       child.kill('SIGTERM')
       return exited

@@ -3,19 +3,22 @@ import type { TestContext } from 'node:test'
 import { ManualClock } from '../../src/base/clock.ts'
 import type { CachedHead } from '../../src/cache/api.ts'
 import { Cache, type CacheOptions } from '../../src/cache/cache.ts'
-import { createCacheShare } from '../../src/cache/share.ts'
 import type { ClientConfig, Consistency, RuleConfig } from '../../src/config/config.ts'
-import { BucketEpochs } from '../../src/gateway/bucket-epochs.ts'
-import { createGateway } from '../../src/gateway/create-gateway.ts'
 import { renderEngineError } from '../../src/gateway/failure.ts'
+import type { Gateway } from '../../src/gateway/gateway.ts'
 import { createHandler } from '../../src/gateway/handle.ts'
 import { HttpServer } from '../../src/http/server.ts'
+import { createLinkedGateway } from '../../src/linked-gateway.ts'
 import type { Origin } from '../../src/origin/origin.ts'
+import { connectPairs } from '../../src/peer-link.ts'
+import { allocateShared } from '../../src/shared-state.ts'
 import type { RequestRecord } from '../../src/signals/record.ts'
 
 /** The whole data plane in this process, with a clock that the test moves and an origin of the test's. */
 export interface InProcessProxy {
   readonly endpoint: string
+  /** Where each worker listens; `endpoint` is the first one's. */
+  readonly endpoints: readonly string[]
   readonly clock: ManualClock
   /** Every request's record, in the order in which they ended. */
   readonly records: RequestRecord[]
@@ -39,46 +42,69 @@ export interface InProcessOptions {
   readonly anonymous?: boolean
   readonly passThrough?: boolean
   readonly domains?: readonly string[]
+  /** How many gateways and caches there are, each with a port of its own, connected as workers are. Default 1. */
+  readonly workers?: number
 }
 
 export async function startInProcess(options: InProcessOptions): Promise<InProcessProxy> {
+  const { memoryBytes, workers = 1 } = options
   const clock = new ManualClock(Date.UTC(2026, 0, 1))
-  const share = createCacheShare({ memoryBytes: options.memoryBytes })
+  const shared = allocateShared({ memoryBytes, workers })
   let lookups = 0
   const records = new Records()
-  const gateway = createGateway({
-    openCache: (fetcher) =>
-      new ObservedCache({ share, worker: 0, post: () => assert.fail('one worker has nobody to post to'), fetcher }, () => (lookups += 1)),
-    clock,
-    epochs: new BucketEpochs(BucketEpochs.allocate()),
-    origins: options.origins ?? (options.origin === undefined ? [] : [{ buckets: ['*'], origin: options.origin }]),
-    rules: options.rules ?? [],
-    mode: options.mode,
-    clients: options.clients ?? [],
-    anonymous: options.anonymous ?? true,
-    passThrough: options.passThrough ?? false,
-    domains: options.domains ?? [],
-    clockSkewMs: 900_000,
-    settle: (record) => records.add(record),
+  const links = connectPairs(workers).map((ports, worker) =>
+    createLinkedGateway({
+      worker,
+      ports,
+      shared,
+      openCache: (parts) => new ObservedCache(parts, () => (lookups += 1)),
+      clock,
+      origins: options.origins ?? (options.origin === undefined ? [] : [{ buckets: ['*'], origin: options.origin }]),
+      rules: options.rules ?? [],
+      mode: options.mode,
+      clients: options.clients ?? [],
+      anonymous: options.anonymous ?? true,
+      passThrough: options.passThrough ?? false,
+      domains: options.domains ?? [],
+      clockSkewMs: 900_000,
+      settle: (record) => records.add(record),
+    }),
+  )
+  const gateways = links.map(({ gateway }) => gateway)
+  const servers = gateways.map((gateway) => {
+    const renderError = (status: number, reason: string) => renderEngineError(status, reason, gateway.requestIds.next())
+    return new HttpServer({ renderError }, createHandler(gateway))
   })
-  const renderError = (status: number, reason: string) => renderEngineError(status, reason, gateway.requestIds.next())
-  const server = new HttpServer({ renderError }, createHandler(gateway))
-  const at = await server.listen({ host: '127.0.0.1', port: 0 })
+  const places = await Promise.all(servers.map(async (server) => server.listen({ host: '127.0.0.1', port: 0 })))
+  const endpoints = places.map(({ host, port }) => `http://${host}:${port}`)
   return {
-    endpoint: `http://${at.host}:${at.port}`,
+    endpoint: endpoints[0] ?? '',
+    endpoints,
     clock,
     records: records.all,
     takeRecord: async () => records.take(),
     lookups: () => lookups,
-    held: () => {
-      const { pins, flights, fillsInProgress } = gateway.cache.stats()
-      return { pins, flights, fillsInProgress }
-    },
+    held: () => heldBy(gateways),
     close: async () => {
-      await server.drain(1000)
-      await gateway.cache.close()
+      await Promise.all(servers.map(async (server) => server.drain(1000)))
+      assert.deepEqual(
+        links.map((link) => ({ waiting: link.waiting(), meters: link.gateway.meters.open })),
+        links.map(() => ({ waiting: 0, meters: 0 })),
+      )
+      await Promise.all(links.map(async (link) => link.close()))
     },
   }
+}
+
+function heldBy(gateways: readonly Gateway[]): { pins: number; flights: number; fillsInProgress: number } {
+  const held = { pins: 0, flights: 0, fillsInProgress: 0 }
+  for (const { cache } of gateways) {
+    const { pins, flights, fillsInProgress, foreignReaders } = cache.stats()
+    held.pins += pins
+    held.flights += flights + foreignReaders
+    held.fillsInProgress += fillsInProgress
+  }
+  return held
 }
 
 /** A proxy that ends with the test, which fails if anything is still held then. */

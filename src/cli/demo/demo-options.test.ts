@@ -19,12 +19,12 @@ after(async () => {
 })
 
 function problemsOf(own: Record<string, string | true>, flags: FlagValues = {}): string[] {
-  const result = resolveDemoOptions({ own, flags, directory, machineMemoryBytes: 8 * 1024 ** 3 })
+  const result = resolveDemoOptions({ own, flags, directory, machine: { memoryBytes: 8 * 1024 ** 3, cores: 2, sharesPorts: true } })
   return result.ok ? [] : result.problems.map(formatProblem)
 }
 
 function optionsOf(own: Record<string, string | true>, flags: FlagValues = {}): DemoOptions {
-  const result = resolveDemoOptions({ own, flags, directory, machineMemoryBytes: 8 * 1024 ** 3 })
+  const result = resolveDemoOptions({ own, flags, directory, machine: { memoryBytes: 8 * 1024 ** 3, cores: 2, sharesPorts: true } })
   assert.ok(result.ok, JSON.stringify(result))
   return result.options
 }

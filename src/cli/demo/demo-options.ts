@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path'
 
 import { parseByteSize } from '../../base/byte-size.ts'
 import { parseDuration } from '../../base/duration.ts'
-import type { Config, LinkConfig } from '../../config/config.ts'
+import type { Config, LinkConfig, Machine } from '../../config/config.ts'
 import type { FlagValues } from '../../config/gather.ts'
 import { loadConfig } from '../../config/load.ts'
 import { isLoopback } from '../../config/option-text.ts'
@@ -36,7 +36,7 @@ export interface DemoArguments {
   readonly flags: FlagValues
   /** What a relative `--dir` is relative to. */
   readonly directory: string
-  readonly machineMemoryBytes: number
+  readonly machine: Machine
 }
 
 /** An option that only the demo has. */
@@ -146,9 +146,9 @@ function within(value: number | undefined, min: number, max: number): { readonly
  * access stand in for the moment, because a configuration without them is refused; `demoConfig` has the last word.
  */
 function baseConfig(given: DemoArguments): ReturnType<typeof loadConfig> {
-  const { directory, machineMemoryBytes } = given
+  const { directory, machine } = given
   const flags = { listen: DEMO_LISTEN, ...given.flags, origin: directory, anonymous: true }
-  return loadConfig({ file: undefined, flags, env: {}, directory, machineMemoryBytes })
+  return loadConfig({ file: undefined, flags, env: {}, directory, machine })
 }
 
 interface DemoSetup {

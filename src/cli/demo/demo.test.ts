@@ -79,7 +79,7 @@ function optionsOf(own: Record<string, string>): DemoOptions {
     own: { objects: '20', rate: 'max', ...own },
     flags: { listen: '127.0.0.1:0', admin: '127.0.0.1:0' },
     directory,
-    machineMemoryBytes: 8 * 1024 ** 3,
+    machine: { memoryBytes: 8 * 1024 ** 3, cores: 2, sharesPorts: true },
   })
   assert.ok(result.ok)
   return result.options
