@@ -1,5 +1,5 @@
 import { headerValue } from '../base/header-list.ts'
-import type { Exchange, ExchangeHandler } from '../http/exchange.ts'
+import type { ClientGone, EndListener, Exchange, ExchangeHandler } from '../http/exchange.ts'
 import type { Origin } from '../origin/origin.ts'
 import { requestCacheability, responseOverrides } from '../s3/cacheability.ts'
 import { Refusal } from '../s3/errors.ts'
@@ -27,7 +27,7 @@ export function createHandler(gateway: Gateway): ExchangeHandler {
   return (exchange) => handle(exchange, gateway)
 }
 
-/** The life of one S3 request. Start reading here. Undefined: it is over, as it is for most hits when this returns. */
+/** The life of one S3 request. Start reading here. Undefined: it is answered, as most hits are when this returns. */
 function handle(exchange: Exchange, gateway: Gateway): Promise<void> | undefined {
   const record = openRecord(exchange, gateway)
   let answering: Promise<void> | undefined
@@ -36,11 +36,10 @@ function handle(exchange: Exchange, gateway: Gateway): Promise<void> | undefined
   } catch (error) {
     answerFailure(error, { exchange, record, gateway })
   }
-  if (answering === undefined && exchange.complete) {
-    settle(exchange, gateway, record)
-    return undefined
-  }
-  return handleSlowly({ exchange, gateway, record }, answering)
+  const to = { exchange, gateway, record }
+  if (answering !== undefined) return answerLater(to, answering)
+  exchange.whenEnded(new Settlement(to))
+  return undefined
 }
 
 /** Authenticates and authorises before anything is looked up. */
@@ -55,24 +54,32 @@ function begin(exchange: Exchange, gateway: Gateway, record: RequestRecord): Pro
   return dispatch({ gateway, exchange, record, request, caller, verified, origin })
 }
 
-/** Waits for the answer, and for the client to have it. */
-async function handleSlowly(to: Answerable, answering: Promise<void> | undefined): Promise<void> {
-  const { exchange, gateway, record } = to
+async function answerLater(to: Answerable, answering: Promise<void>): Promise<void> {
   try {
     await answering
   } catch (error) {
     answerFailure(error, to)
   }
-  await exchange.finished().catch(() => {
-    if (record.outcome !== 'failed') record.outcome = 'client-gone'
-  })
-  settle(exchange, gateway, record)
+  to.exchange.whenEnded(new Settlement(to))
 }
 
-function settle(exchange: Exchange, gateway: Gateway, record: RequestRecord): void {
-  record.bytesSent = exchange.bodyBytesSent
-  gateway.meters.close(record)
-  gateway.settle(record)
+/** Settles a request when its client has the answer, or is gone. */
+class Settlement implements EndListener {
+  readonly #gateway: Gateway
+  readonly #record: RequestRecord
+
+  constructor({ gateway, record }: Answerable) {
+    this.#gateway = gateway
+    this.#record = record
+  }
+
+  ended(exchange: Exchange, failure?: ClientGone): void {
+    const record = this.#record
+    if (failure !== undefined && record.outcome !== 'failed') record.outcome = 'client-gone'
+    record.bytesSent = exchange.bodyBytesSent
+    this.#gateway.meters.close(record)
+    this.#gateway.settle(record)
+  }
 }
 
 /** Whose signature only the origin can check: nothing is served to them before it did. */

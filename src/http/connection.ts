@@ -11,6 +11,7 @@ import { Outbox, type WriteDone } from './outbox.ts'
 import type { RequestParser } from './parser.ts'
 import { PipelineBytes } from './pipeline-bytes.ts'
 import { type RefusalReason } from './refusal.ts'
+import type { ResponseBatch } from './response-batch.ts'
 import { renderHeadEnd, type HeadStarts } from './response-head.ts'
 
 /**
@@ -58,6 +59,10 @@ export class Connection implements ExchangeHost, BodyHost {
     socket.on('error', () => undefined)
     socket.on('close', () => this.#closed())
     engine.connections.add(this)
+  }
+
+  get batch(): ResponseBatch {
+    return this.#engine.batch
   }
 
   get headStarts(): HeadStarts {

@@ -5,6 +5,7 @@ import { FieldNames } from './field-name.ts'
 import type { HttpLimits } from './limits.ts'
 import { RequestParser } from './parser.ts'
 import { REFUSALS, type RefusalReason } from './refusal.ts'
+import { ResponseBatch } from './response-batch.ts'
 import { dateLine, HeadStarts } from './response-head.ts'
 import { SocketInput } from './socket-input.ts'
 import { WriteScratch } from './write-scratch.ts'
@@ -32,6 +33,7 @@ export class Engine {
   readonly connections = new Set<Connection>()
   readonly names = new FieldNames()
   readonly scratch = new WriteScratch()
+  readonly batch = new ResponseBatch()
   readonly input = new SocketInput()
   /** Monotonic time of the last sweep: good enough for every timeout, and free to read. */
   nowMs: number

@@ -59,6 +59,12 @@ export interface Loan {
   release(): void
 }
 
+/** Who is told of the end of an exchange. */
+export interface EndListener {
+  /** Without a failure the kernel has the whole response. Must not throw. */
+  ended(exchange: Exchange, failure?: ClientGone): void
+}
+
 /** One request and its one response on a connection. */
 export interface Exchange {
   readonly head: RequestHead
@@ -80,6 +86,8 @@ export interface Exchange {
   stream(head: ResponseHead): ResponseStream
   /** Resolves when the response is complete and the kernel has it; rejects with ClientGone where it was lost or cut. */
   finished(): Promise<void>
+  /** The same without a promise: tells the listener once, at once where it has ended. One listener an exchange. */
+  whenEnded(listener: EndListener): void
   /** Ends the connection at once: the only honest answer when a body cannot be completed. */
   cut(reason: string): void
 }

@@ -2,6 +2,7 @@
 import { assert } from '../base/assert.ts'
 import {
   ClientGone,
+  type EndListener,
   type Exchange,
   type Loan,
   type RequestBody,
@@ -10,14 +11,19 @@ import {
   type ResponseStream,
 } from './exchange.ts'
 import type { HeadParts, Outbox, WriteDone } from './outbox.ts'
+import type { ResponseBatch } from './response-batch.ts'
 import { isBodyless, renderHeadEnd, type HeadStarts } from './response-head.ts'
 import { BodyStream, GoneStream } from './response-stream.ts'
+
+/** Larger bodies are on their way long enough for a client to wake up. */
+const BATCHED_BYTES = 32 * 1024
 
 /** What an exchange asks of its connection. */
 export interface ExchangeHost {
   readonly outbox: Outbox
   readonly peer: Exchange['peer']
   readonly headStarts: HeadStarts
+  readonly batch: ResponseBatch
   readonly writeBufferBytes: number
   /** True where the connection cannot serve another request after this response. */
   mustClose(): boolean
@@ -46,6 +52,9 @@ export class HttpExchange implements Exchange, WriteDone {
   #stream: BodyStream | undefined = undefined
   #finished: PromiseWithResolvers<void> | undefined = undefined
   #listeners: (() => void)[] | undefined = undefined
+  #endListener: EndListener | undefined = undefined
+  /** The response is whole and waits for the end of this turn. */
+  #batched = false
 
   constructor(host: ExchangeHost, head: RequestHead, body: RequestBody) {
     this.#host = host
@@ -89,7 +98,22 @@ export class HttpExchange implements Exchange, WriteDone {
     }
     const parts = this.#begin(head.length === undefined ? { ...head, length } : head, false)
     this.bodyBytesSent = length
-    outbox.respond(parts, body, loan, this)
+    if (length <= BATCHED_BYTES) {
+      this.#batched = true
+      this.#host.batch.add({ exchange: this, head: parts, body, loan })
+    } else outbox.respond(parts, body, loan, this)
+  }
+
+  /** Writes a response that was kept for the batch. */
+  send(head: HeadParts, body: Uint8Array | undefined, loan: Loan | undefined): void {
+    this.#batched = false
+    if (this.gone) loan?.release()
+    else this.#host.outbox.respond(head, body, loan, this)
+  }
+
+  whenEnded(listener: EndListener): void {
+    if (this.complete || this.gone) listener.ended(this, this.#failure)
+    else this.#endListener = listener
   }
 
   stream(head: ResponseHead): ResponseStream {
@@ -114,6 +138,7 @@ export class HttpExchange implements Exchange, WriteDone {
   }
 
   cut(reason: string): void {
+    if (this.#batched) this.#host.batch.flush()
     if (!this.complete && !this.gone) this.#host.cut(reason, this.#untilClose && this.started)
   }
 
@@ -125,6 +150,7 @@ export class HttpExchange implements Exchange, WriteDone {
     this.#failure = failure
     this.#stream?.lost(failure)
     this.#finished?.reject(failure)
+    this.#endListener?.ended(this, failure)
     const listeners = this.#listeners
     this.#listeners = undefined
     if (listeners !== undefined) for (const listener of listeners) this.#call(listener)
@@ -146,6 +172,7 @@ export class HttpExchange implements Exchange, WriteDone {
     this.#listeners = undefined
     this.#finished?.resolve()
     this.#stream?.completed()
+    this.#endListener?.ended(this)
     this.#host.responseComplete()
   }
 
