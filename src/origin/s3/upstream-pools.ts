@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { LookupFunction } from 'node:net'
 import { getCACertificates } from 'node:tls'
-import { Pool } from 'undici'
+import { Pool } from './undici-pool.ts'
 
 /** How connections to an origin are made and kept. */
 export interface UpstreamOptions {
