@@ -18,13 +18,15 @@ export interface FaultRequest {
 }
 
 /** The connection that a request came on, for answers that HTTP libraries do not give. */
-interface FaultReply {
+export interface FaultReply {
   /** A whole answer with Content-Length; `headers` may override it. */
   answer(status: number, headers?: Readonly<Record<string, string | number>>, body?: string | Uint8Array): void
   /** Head and part of a body: announces more than it sends. The connection stays open until `end` or `reset`. */
   begin(status: number, headers: Readonly<Record<string, string | number>>, body?: string | Uint8Array): void
   /** More bytes, as they are. */
   write(bytes: string | Uint8Array): void
+  /** Reads nothing more of this connection. */
+  stopReading(): void
   /** Ends the connection in order (FIN). */
   end(): void
   /** Ends the connection with RST. */
@@ -37,7 +39,7 @@ export type FaultScript = (request: FaultRequest, reply: FaultReply) => void | P
 /**
  * An HTTP/1.1 server that does to each request what a script says: answers, delays, resets, short or flipped bodies, answers
  * before the body has come. It keeps connections alive and reads request after request off each, so that what a client sends
- * out of step shows up as a request that nobody made. Reading of a body never stops, whatever the script does.
+ * out of step shows up as a request that nobody made. Reading of a body never stops unless the script says so.
  */
 export class FaultOrigin {
   /** Every request that was understood, in order. */
@@ -136,11 +138,10 @@ class BodyReader {
     const before = this.receivedBytes
     this.receivedBytes += bytes.length
     this.#chunks.push(bytes)
-    const all = Buffer.concat(this.#chunks)
-    const end = this.#length ?? endOfChunked(all)
+    const end = this.#length ?? endOfChunked(Buffer.concat(this.#chunks))
     if (end === undefined || this.receivedBytes < end) return undefined
     this.receivedBytes = end
-    this.whole.resolve(all.subarray(0, end))
+    this.whole.resolve(Buffer.concat(this.#chunks, end))
     return bytes.subarray(end - before)
   }
 }
@@ -168,6 +169,9 @@ function replyOn(socket: Socket, method: string): FaultReply {
     answer: (status, headers = {}, body = '') => begin(status, { 'content-length': Buffer.byteLength(body), ...headers }, body),
     write: (bytes) => {
       socket.write(bytes)
+    },
+    stopReading: () => {
+      socket.pause()
     },
     end: () => {
       socket.end()

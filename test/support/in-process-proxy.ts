@@ -44,11 +44,13 @@ export interface InProcessOptions {
   readonly domains?: readonly string[]
   /** How many gateways and caches there are, each with a port of its own, connected as workers are. Default 1. */
   readonly workers?: number
+  /** What its clock shows at first. */
+  readonly startMs?: number
 }
 
 export async function startInProcess(options: InProcessOptions): Promise<InProcessProxy> {
   const { memoryBytes, workers = 1 } = options
-  const clock = new ManualClock(Date.UTC(2026, 0, 1))
+  const clock = new ManualClock(options.startMs ?? Date.UTC(2026, 0, 1))
   const shared = allocateShared({ memoryBytes, workers })
   let lookups = 0
   const records = new Records()

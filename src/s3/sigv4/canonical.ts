@@ -22,12 +22,15 @@ export function canonicalUri(rawPath: string): string {
   return percentEncodePath(path)
 }
 
-/** The query encoded, sorted by name and value, without X-Amz-Signature. */
+/**
+ * The query encoded, sorted by name and value, without X-Amz-Signature. That name is known as AWS writes it and all in lower case: no other
+ * spelling is what a client sent, and none may change unnoticed.
+ */
 export function canonicalQuery(query: Query): string {
   if (query.length === 0) return ''
   const pairs: [name: string, value: string][] = []
   for (const { name, value } of query) {
-    if (name.length === SIGNATURE_PARAMETER.length && name.toLowerCase() === SIGNATURE_PARAMETER) continue
+    if (name === 'X-Amz-Signature' || name === 'x-amz-signature') continue
     pairs.push([percentEncode(name), percentEncode(value)])
   }
   if (pairs.length > 1) pairs.sort(byNameThenValue)
@@ -35,8 +38,6 @@ export function canonicalQuery(query: Query): string {
   for (const [name, value] of pairs) text += text === '' ? `${name}=${value}` : `&${name}=${value}`
   return text
 }
-
-const SIGNATURE_PARAMETER = 'x-amz-signature'
 
 function byNameThenValue(a: readonly [string, string], b: readonly [string, string]): number {
   if (a[0] !== b[0]) return a[0] < b[0] ? -1 : 1

@@ -9,13 +9,15 @@ import { deriveSigningKey } from './signing-key.ts'
 import { TwoVerifiers, type SentRequest } from '../../../test/support/two-verifiers.ts'
 
 /*
- * The 11 worked examples of the Amazon S3 API Reference: "Signature Calculations for the Authorization Header" (single chunk,
- * multiple chunks, with trailing headers) and "Authenticating Requests: Using Query Parameters".
+ * The worked examples of the Amazon S3 API Reference: "Signature Calculations for the Authorization Header" (single chunk: four,
+ * multiple chunks, with trailing headers) and "Authenticating Requests: Using Query Parameters". That of a POST policy is in
+ * src/s3/post/policy.test.ts.
  */
 
 const ACCESS_KEY_ID = 'AKIAIOSFODNN7EXAMPLE'
 const SECRET = 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY'
 const AMZ_DATE = '20130524T000000Z'
+const BUCKET_HOST = 'examplebucket.s3.amazonaws.com'
 const NOW_MS = Date.parse('2013-05-24T00:00:00Z')
 const SCOPE = '20130524/us-east-1/s3/aws4_request'
 const KEY = deriveSigningKey(SECRET, '20130524', 'us-east-1', 's3')
@@ -50,6 +52,30 @@ test('1: GET with Range', () => {
   ]
   const signed = [...headers, 'authorization', authorization('host;range;x-amz-content-sha256;x-amz-date', signature)]
   assert.equal(signatureOf({ method: 'GET', rawPath: '/test.txt', rawQuery: '', headers: signed }), signature)
+})
+
+test('PUT with a date of its own kind, a storage class and a body hash', () => {
+  const signature = '98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd'
+  const payload = '44ce7dd67c959e0d3524ffac1771dfbba87d2b6b4b4e99e42034a8b803f8b072'
+  assert.equal(sha256Hex('Welcome to Amazon S3.'), payload)
+  const headers = ['host', BUCKET_HOST, 'date', 'Fri, 24 May 2013 00:00:00 GMT', 'x-amz-date', AMZ_DATE]
+  headers.push('x-amz-storage-class', 'REDUCED_REDUNDANCY', 'x-amz-content-sha256', payload)
+  headers.push('authorization', authorization('date;host;x-amz-content-sha256;x-amz-date;x-amz-storage-class', signature))
+  // The documentation writes the key with a bare $; SDKs send it encoded.
+  for (const rawPath of ['/test$file.text', '/test%24file.text']) {
+    assert.equal(signatureOf({ method: 'PUT', rawPath, rawQuery: '', headers }), signature)
+  }
+})
+
+test('GET of a sub-resource without a value, and of a list', () => {
+  for (const [rawQuery, signature] of [
+    ['lifecycle', 'fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543'],
+    ['max-keys=2&prefix=J', '34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7'],
+  ] as const) {
+    const headers = ['host', BUCKET_HOST, 'x-amz-date', AMZ_DATE, 'x-amz-content-sha256', EMPTY_SHA256]
+    headers.push('authorization', authorization('host;x-amz-content-sha256;x-amz-date', signature))
+    assert.equal(signatureOf({ method: 'GET', rawPath: '/', rawQuery, headers }), signature)
+  }
 })
 
 test('2: presigned GET, also as presign() makes it', () => {

@@ -140,7 +140,7 @@ export class SignatureVerifier {
 
 /** What a value says that is like one before it but for its signature. */
 function saidAgain(known: KnownAuthorization, authorization: string): Authorization {
-  return { credential: known.credential, signedHeaders: known.signedHeaders, signature: authorization.slice(known.prefix.length) }
+  return { credential: known.credential, signedHeaders: known.signedHeaders, signature: authorization.slice(known.prefix.length).trim() }
 }
 
 function twoMechanisms(): Refusal {
