@@ -1,5 +1,6 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { Clock } from './base/clock.ts'
+import { ChunkGarbage, watchChunks } from './chunk-garbage.ts'
 import type { Cache } from './cache/cache.ts'
 import type { Config, HostPort, LinkConfig, OriginConfig } from './config/config.ts'
 import { renderEngineError } from './gateway/failure.ts'
@@ -54,7 +55,8 @@ export function createDataPlane(config: Config, parts: DataPlaneParts): DataPlan
     buckets: one.buckets,
     origin: createOrigin(shareOf(one, parts.workers), { clock }),
   }))
-  const observed = origins.map(({ buckets, origin }) => ({ buckets, origin: observe(origin, parts) }))
+  const garbage = new ChunkGarbage()
+  const observed = origins.map(({ buckets, origin }) => ({ buckets, origin: observe(watchChunks(origin, garbage), parts) }))
   const linked = createLinkedGateway({
     worker: parts.worker,
     ports: parts.peers,

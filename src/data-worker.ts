@@ -6,9 +6,8 @@ import { allocateRegistry } from './signals/registry.ts'
 import type { WorkerOrder, WorkerReport, WorkerStart } from './worker-protocol.ts'
 
 /**
- * New space of a data worker. Its objects die with their request; what weighs are the chunks outside the heap that they hold until
- * the next scavenge. Measured while 2 GiB streamed through 256 MiB: 427 to 441 MiB resident with 6, 461 to 489 with 8 or more. The
- * price is garbage collection in hot small reads: about 15 % of their CPU with 6, 7 % with 16.
+ * New space of a data worker. More would hold more dead objects in every worker; hot small reads measured no better with 16 (chunks of
+ * bodies are chunk-garbage.ts's).
  */
 const YOUNG_GENERATION_MIB = 6
 

@@ -56,7 +56,7 @@ test('loadConfig() takes an origin and anonymous from flags alone, and gives eve
   assert.deepEqual(config.listen, { host: '0.0.0.0', port: 9000 })
   assert.deepEqual(config.admin, { host: '127.0.0.1', port: 9001 })
   assert.equal(config.memoryBytes, 256 * 1024 ** 2)
-  assert.equal(config.workers, 1)
+  assert.equal(config.workers, 2, 'the cores of the machine')
   assert.deepEqual(config.mode, { kind: 'ttl', ttlMs: 60_000, staleWhileRevalidateMs: 0, staleIfErrorMs: 0 })
   assert.equal(config.region, 'us-east-1')
   assert.equal(config.tls, undefined)

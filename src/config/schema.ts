@@ -206,7 +206,7 @@ export const configSchema = z.strictObject({
     doc: 'Memory for cached objects.',
   }),
   workers: option(orWord('auto', integer({ min: 1, max: WORKERS_MAX })), {
-    fallback: '1',
+    fallback: 'auto',
     flag: 'workers',
     doc: 'Data workers: threads that serve requests, out of one cache. `auto`: as many as whole cores can be used, CPU quota included, and at most one for every 16 MiB of `memory`.',
   }),

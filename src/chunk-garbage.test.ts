@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { collect, sourceOf } from './base/byte-source.ts'
+import { ChunkGarbage, watchChunks } from './chunk-garbage.ts'
+
+const MIB = 1024 ** 2
+
+test('chunks of 16 MiB are collected, counted in both directions, and bodies are as they were', async () => {
+  let collections = 0
+  const garbage = new ChunkGarbage(() => collections++)
+  const chunks = Array.from({ length: 12 }, (_, i) => new Uint8Array(MIB).fill(i))
+  let uploaded: Uint8Array | undefined
+  const origin = watchChunks(
+    {
+      name: 'o',
+      send: async (request) => {
+        uploaded = await collect(request.body, 16 * MIB)
+        return { status: 200, headers: [], body: sourceOf(...chunks) }
+      },
+      close: async () => undefined,
+    },
+    garbage,
+  )
+  const body = sourceOf(...chunks.slice(0, 4))
+  const request = { method: 'PUT', bucket: 'b', rawKey: 'k', rawQuery: '', headers: [], body, bodyLength: 4 * MIB } as unknown
+  const response = await origin.send(request as Parameters<typeof origin.send>[0])
+  assert.equal(uploaded?.length, 4 * MIB)
+  assert.equal(collections, 0)
+  const downloaded = await collect(response.body, 16 * MIB)
+  assert.equal(collections, 1)
+  assert.ok(Buffer.concat(chunks).equals(downloaded ?? new Uint8Array()))
+})
+
+test('a collection frees chunks that nobody holds any more', async () => {
+  const garbage = new ChunkGarbage()
+  let alive = 0
+  const registry = new FinalizationRegistry<number>(() => alive--)
+  for (let i = 0; i < 1024; i++) {
+    alive++
+    const chunk = Buffer.allocUnsafeSlow(64 * 1024)
+    registry.register(chunk, i)
+    garbage.passed(chunk.length)
+  }
+  for (let turn = 0; turn < 1000 && alive > 512; turn++) await new Promise((resolve) => setImmediate(resolve))
+  assert.ok(alive <= 512, `${alive} of 1024 chunks are still held`)
+})
