@@ -3,6 +3,7 @@ import { systemClock } from './base/clock.ts'
 import { parseArgs, type ParsedArgs } from './cli/args.ts'
 import { check } from './cli/check.ts'
 import { demo } from './cli/demo/command.ts'
+import { inspectDisk } from './cli/disk.ts'
 import { serve } from './cli/serve.ts'
 import type { LoadInput } from './config/load.ts'
 import { thisMachine } from './machine.ts'
@@ -18,6 +19,12 @@ async function runCommandLine(argv: readonly string[]): Promise<number> {
     case 'usage':
       process.stderr.write(parsed.text)
       return 2
+    case 'disk': {
+      const result = await inspectDisk(parsed.task, parsed.directory)
+      process.stdout.write(result.stdout)
+      process.stderr.write(result.stderr)
+      return result.exitCode
+    }
     case 'run':
       return run(parsed)
   }

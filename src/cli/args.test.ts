@@ -58,3 +58,9 @@ test('parseArgs() refuses no command, unknown commands, flags and arguments, wit
   assert.match(usage('serve', 'extra'), /too many arguments/)
   assert.match(usage('demo', '--config', 'c.yaml'), /unknown option/)
 })
+
+test('parseArgs() reads what is asked about a disk cache, and wants its directory', () => {
+  assert.deepEqual(parseArgs(['disk', 'verify', '--disk', 'cache'], '1.2.3'), { kind: 'disk', task: 'verify', directory: 'cache' })
+  for (const argv of [['disk'], ['disk', 'stat'], ['disk', 'repair', '--disk', 'cache']])
+    assert.equal(parseArgs(argv, '1.2.3').kind, 'usage', argv.join(' '))
+})

@@ -3,6 +3,7 @@ import type { FlagValues } from '../config/gather.ts'
 import type { OptionKind } from '../config/option.ts'
 import { OPTION_ROWS, type OptionRow } from '../config/option-rows.ts'
 import { DEMO_FLAGS, DEMO_LISTEN } from './demo/demo-options.ts'
+import type { DiskTask } from './disk.ts'
 
 type CommandName = 'serve' | 'check' | 'demo'
 
@@ -18,6 +19,7 @@ export type ParsedArgs =
       /** The command's own options, by flag name, as they were written; true for those without a value. */
       readonly own: Readonly<Record<string, string | true>>
     }
+  | { readonly kind: 'disk'; readonly task: DiskTask; readonly directory: string }
   /** Help or the version: for standard output, exit code 0. */
   | { readonly kind: 'print'; readonly text: string }
   /** For standard error, exit code 2. */
@@ -68,6 +70,11 @@ const COMMANDS: readonly CommandSpec[] = [
   },
 ]
 
+const DISK_TASKS: readonly { readonly task: DiskTask; readonly doc: string }[] = [
+  { task: 'stat', doc: 'Print what is in the directory of a disk cache: segments, records, bytes. Also while it is in use.' },
+  { task: 'verify', doc: 'Read every record of a disk cache that is not in use and compare its checksums. Exit code 1 if one is wrong.' },
+]
+
 const PLACEHOLDERS: Readonly<Record<OptionKind, string>> = {
   size: 'SIZE',
   duration: 'DURATION',
@@ -103,6 +110,13 @@ export function parseArgs(argv: readonly string[], version: string): ParsedArgs 
     .action(() => {
       parsed = { kind: 'print', text: `hotbucket ${version}\n` }
     })
+  const disk = program.command('disk').description('Look into a disk cache, offline.').helpOption('-h, --help', 'Print this help.')
+  for (const { task, doc } of DISK_TASKS) {
+    const command = disk.command(task).description(doc).helpOption('-h, --help', 'Print this help.')
+    command.requiredOption('--disk <DIR>', 'Directory of the disk cache.').action(({ disk: directory }: { disk: string }) => {
+      parsed = { kind: 'disk', task, directory }
+    })
+  }
   for (const spec of COMMANDS) {
     const command = program.command(spec.name).description(spec.doc).helpOption('-h, --help', 'Print this help.')
     const read = addOptions(command, spec)
