@@ -18,7 +18,7 @@ function diskUsage(path: string): number {
   return stat.blocks * 512 + below
 }
 
-for (const capBytes of [DISK_BYTES_MIN, 40 * MiB]) {
+for (const capBytes of [DISK_BYTES_MIN, 30 * MiB]) {
   test(`ten times a cap of ${capBytes} bytes goes through it, and the disk never holds a byte more`, async () => {
     await withDirectory(async (path) => {
       let most = 0

@@ -8,8 +8,8 @@ import { fuzzCorruption } from './testing/corruption-fuzz.ts'
 test('whatever is done to the files of a disk cache, what is read of it is what was written', async () => {
   const parent = await mkdtemp(join(tmpdir(), 'hotbucket-disk-fuzz-'))
   try {
-    const summary = await fuzzCorruption({ parent, seed: 1, count: 60 })
-    assert.ok(summary.hits > 1000 && summary.damagedRecords > 0 && summary.damagedSegments > 0, JSON.stringify(summary))
+    const summary = await fuzzCorruption({ parent, seed: 1, count: 20 })
+    assert.ok(summary.hits > 300 && summary.damagedRecords > 0 && summary.damagedSegments > 0, JSON.stringify(summary))
   } finally {
     await rm(parent, { recursive: true, force: true })
   }

@@ -4,7 +4,7 @@ import { seededRandom } from '../../base/random.ts'
 import { withDirectory } from './testing/disk-harness.ts'
 import { DiskModel } from './testing/disk-model.ts'
 
-const CASES = Number(process.env['DISK_CASES'] ?? 12)
+const CASES = Number(process.env['DISK_CASES'] ?? 4)
 const SEED = Number(process.env['DISK_SEED'] ?? 1)
 
 for (const encrypted of [false, true]) {
@@ -17,9 +17,9 @@ for (const encrypted of [false, true]) {
         const model = new DiskModel(path, seed, { bodyBytesMax: 400_000, seed, ...key })
         try {
           await model.open()
-          for (let round = 0; round < 4; round++) {
-            model.files.crashAt(model.files.changes + 1 + Math.floor(random() * 60), (length) => Math.floor(random() * (length + 1)))
-            for (let step = 0; step < 150 && !model.files.isCrashed; step++) await model.step()
+          for (let round = 0; round < 3; round++) {
+            model.files.crashAt(model.files.changes + 1 + Math.floor(random() * 40), (length) => Math.floor(random() * (length + 1)))
+            for (let step = 0; step < 100 && !model.files.isCrashed; step++) await model.step()
             await model.restartAfterCrash()
           }
           assert.equal(model.session.shard.stats().pins, 0)

@@ -42,7 +42,7 @@ export class DiskShard {
   #isCopying = false
   /** New records let it go first: otherwise they would take every buffer that comes back. */
   #copyIsWaiting = false
-  #copyBudgetBytes = 0
+  #copyBudgetBytes: number
   #ticking: Promise<void> | undefined
   readonly #put: Record<PutResult, number> = {
     stored: 0,
@@ -60,6 +60,7 @@ export class DiskShard {
     this.#options = options
     this.context = context
     this.#health = new DiskHealth(() => clock.monotonicMs())
+    this.#copyBudgetBytes = COPY_BURST_SEGMENTS * options.geometry.segmentBytes
     const segmentsMax = segmentsWithin(options.geometry, options.capBytes)
     this.#admission = new DiskAdmission({
       capacityBytes: segmentsMax * options.geometry.segmentBytes,

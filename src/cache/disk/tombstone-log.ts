@@ -184,9 +184,11 @@ export class TombstoneLog {
     this.#count = live.length
   }
 
-  async #read(fd: number, parity: number): Promise<FoundFile> {
-    const bytes = Buffer.alloc(TOMBSTONE_FILE_BYTES)
-    const length = await this.#files.read(fd, [bytes], 0)
+  async #read(fd: number, parity: 0 | 1): Promise<FoundFile> {
+    // What is longer was not written by us; that shows in its last bytes.
+    const lengthBytes = Math.min(TOMBSTONE_FILE_BYTES, (await this.#files.facts(this.#paths[parity])).sizeBytes)
+    const bytes = Buffer.alloc(Math.max(ENTRY_BYTES, lengthBytes))
+    const length = lengthBytes === 0 ? 0 : await this.#files.read(fd, [bytes], 0)
     const isHeader = bytes.readUInt32LE(0) === MAGIC && crc32(bytes.subarray(8, ENTRY_BYTES), this.#seed) === bytes.readUInt32LE(4)
     if (!isHeader) return NOTHING
     const generation = bytes.readUInt32LE(8)
