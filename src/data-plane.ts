@@ -1,9 +1,11 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { Clock } from './base/clock.ts'
+import { MemoryBudget } from './base/memory-budget.ts'
 import { ChunkGarbage, watchChunks } from './chunk-garbage.ts'
 import type { Cache } from './cache/cache.ts'
 import type { Config, HostPort, LinkConfig, OriginConfig } from './config/config.ts'
 import { renderEngineError } from './gateway/failure.ts'
+import type { Gateway } from './gateway/gateway.ts'
 import { createHandler } from './gateway/handle.ts'
 import { ConnectionSlots } from './http/connection-slots.ts'
 import type { RefusalReason } from './http/refusal.ts'
@@ -20,6 +22,7 @@ import type { SharedState } from './shared-state.ts'
 /** One worker's share of a running hotbucket: listener, gateway, cache, origins. */
 export interface DataPlane {
   readonly cache: Cache
+  readonly budget: MemoryBudget
   readonly server: HttpServer
   /** Accepts connections; gives the real port where 0 was asked for. */
   listen(at: HostPort): Promise<HostPort>
@@ -57,10 +60,12 @@ export function createDataPlane(config: Config, parts: DataPlaneParts): DataPlan
   }))
   const garbage = new ChunkGarbage()
   const observed = origins.map(({ buckets, origin }) => ({ buckets, origin: observe(watchChunks(origin, garbage), parts) }))
+  const budget = new MemoryBudget(config.limits.bufferBytes / parts.workers)
   const linked = createLinkedGateway({
     worker: parts.worker,
     ports: parts.peers,
     shared: parts.shared,
+    onFull: () => server.relieve(),
     clock,
     origins: observed,
     rules: config.rules,
@@ -70,27 +75,14 @@ export function createDataPlane(config: Config, parts: DataPlaneParts): DataPlan
     passThrough: config.identity === 'pass-through',
     domains: config.domains,
     clockSkewMs: config.limits.clockSkewMs,
+    budget,
     settle: parts.settle,
   })
   const { gateway } = linked
-  const server = new HttpServer(
-    {
-      reusePort: parts.workers > 1,
-      slots: new ConnectionSlots(parts.shared.connections, config.limits.connections),
-      tls: config.tls,
-      limits: config.limits,
-      clock,
-      renderError: (status, reason) => renderEngineError(status, reason, gateway.requestIds.next()),
-      onRefused: parts.onRefused,
-      onHandlerError: (error) => parts.onFault('a request handler failed', error),
-      onTlsReload: (error) => {
-        if (error !== undefined) parts.onFault('the TLS certificate could not be reloaded', error)
-      },
-    },
-    createHandler(gateway),
-  )
+  const server: HttpServer = createServer(config, parts, { gateway, budget })
   return {
     cache: gateway.cache,
+    budget,
     server,
     listen: async (at) => server.listen(at),
     setLink: (name, link) => setLink(origins, name, link),
@@ -100,6 +92,33 @@ export function createDataPlane(config: Config, parts: DataPlaneParts): DataPlan
       for (const { origin } of origins) await origin.close()
     },
   }
+}
+
+/** This worker's listener. */
+function createServer(
+  config: Config,
+  parts: DataPlaneParts,
+  inner: { readonly gateway: Gateway; readonly budget: MemoryBudget },
+): HttpServer {
+  const { gateway, budget } = inner
+  return new HttpServer(
+    {
+      budget,
+      loansAreShort: () => gateway.cache.isPinnedFull,
+      reusePort: parts.workers > 1,
+      slots: new ConnectionSlots(parts.shared.connections, config.limits.connections),
+      tls: config.tls,
+      limits: config.limits,
+      clock: parts.clock,
+      renderError: (status, reason) => renderEngineError(status, reason, gateway.requestIds.next()),
+      onRefused: parts.onRefused,
+      onHandlerError: (error) => parts.onFault('a request handler failed', error),
+      onTlsReload: (error) => {
+        if (error !== undefined) parts.onFault('the TLS certificate could not be reloaded', error)
+      },
+    },
+    createHandler(gateway),
+  )
 }
 
 /** One worker's part of an origin's connections: what is configured counts for all workers together, but none goes without one. */

@@ -1,9 +1,14 @@
-import type { Cache } from './cache/cache.ts'
-import type { HttpServer } from './http/server.ts'
+import { HELD_FOR } from './base/memory-budget.ts'
+import type { DataPlane } from './data-plane.ts'
 import type { RegistryWriter } from './signals/registry-writer.ts'
 
 /** Publishes what the cache and the HTTP engine tell of themselves; to be called once a second, so that a scrape asks no worker. */
-export function engineGauges(writer: RegistryWriter, cache: Cache, server: HttpServer): () => void {
+export function engineGauges(
+  writer: RegistryWriter,
+  { cache, server, budget }: Pick<DataPlane, 'cache' | 'server' | 'budget'>,
+): () => void {
+  const buffers = HELD_FOR.map((heldFor) => ({ heldFor, gauge: writer.gauge('buffersUsed', { held_for: heldFor }) }))
+  writer.gauge('buffersLimit', {}).set(budget.limitBytes)
   const gauges = {
     connections: writer.gauge('httpConnections', {}),
     inFlight: writer.gauge('httpInFlight', {}),
@@ -26,6 +31,7 @@ export function engineGauges(writer: RegistryWriter, cache: Cache, server: HttpS
     const http = server.stats()
     gauges.connections.set(http.connections)
     gauges.inFlight.set(http.requestsInFlight)
+    for (const { heldFor, gauge } of buffers) gauge.set(budget.usedFor(heldFor))
     const stats = cache.stats()
     gauges.memory.set(stats.memoryBytes)
     gauges.live.set(stats.liveBytes)

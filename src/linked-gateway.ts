@@ -18,6 +18,8 @@ export interface LinkedGatewayParts extends Omit<GatewayParts, 'openCache' | 'ep
   readonly ports: readonly (MessagePort | undefined)[]
   readonly shared: SharedState
   readonly openCache?: (options: CacheOptions) => Cache
+  /** Called when the cache found no room for a record. */
+  readonly onFull?: () => void
 }
 
 /** A worker's gateway and cache, connected with those of the other workers. */
@@ -35,7 +37,7 @@ type PeerNote = { readonly service: 'cache'; readonly message: CacheMessage } | 
 const ERRORS: ErrorCodec = { encode: packFailure, decode: (parcel) => unpackFailure(parcel as FailureParcel) }
 
 export function createLinkedGateway(parts: LinkedGatewayParts): LinkedGateway {
-  const { worker, ports, shared, openCache = (options) => new Cache(options), ...rest } = parts
+  const { worker, ports, shared, openCache = (options) => new Cache(options), onFull = () => undefined, ...rest } = parts
   const link = new PeerLink<PeerNote, Inquiry, Findings>({
     ports,
     onNote: (from, note) => {
@@ -54,7 +56,7 @@ export function createLinkedGateway(parts: LinkedGatewayParts): LinkedGateway {
       ask: async (to, inquiry) => link.ask(to, inquiry),
       charge: (to, note) => link.note(to, { service: 'meter', note }),
     },
-    openCache: (fetcher) => openCache({ share: shared.cache, worker, post, fetcher, errors: ERRORS }),
+    openCache: (fetcher) => openCache({ share: shared.cache, worker, post, fetcher, onFull, errors: ERRORS }),
     epochs: new BucketEpochs(shared.epochs),
   })
   return {

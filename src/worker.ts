@@ -29,7 +29,7 @@ function runDataWorker(port: MessagePort, start: WorkerStart): void {
     onRefused: (reason: RefusalReason) => writer.counter('httpRefusals', { reason }).add(1),
     onFault: (what, error) => log.error(what, { failure: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
   })
-  const publish = engineGauges(writer, plane.cache, plane.server)
+  const publish = engineGauges(writer, plane)
   publish()
   const timer = setInterval(publish, PUBLISH_INTERVAL_MS)
   const sampler = new SystemSampler({ writer, clock: systemClock, scope: 'thread' })

@@ -93,6 +93,13 @@ export class Arena {
     return false
   }
 
+  /** True where at least so many segments have no pin. */
+  hasUnpinned(count: number): boolean {
+    let found = 0
+    for (let segment = 0; segment < this.segmentCount && found < count; segment++) if (!this.isPinned(segment)) found++
+    return found >= count
+  }
+
   /** All pins of all segments by all workers: a gauge. */
   pinCount(): number {
     let count = 0

@@ -32,6 +32,8 @@ export interface CacheOptions extends FillLimits {
   /** Called for this worker's own objects only. */
   readonly fetcher: (ask: FetchAsk) => FetchRange
   readonly verifyReads?: VerifyReads
+  /** Called when a record found no room: see `isPinnedFull`. */
+  readonly onFull?: () => void
   /** How `fetcher`'s failures get to readers in other workers. */
   readonly errors?: ErrorCodec
 }
@@ -64,12 +66,21 @@ export class Cache {
     this.#remote = new RemoteReads({ finder: this.#finder, post, errors })
     const parts = { finder: this.#finder, generations: this.#generations, pool: this.#pool, errors }
     this.#part = worker < share.layout.owners ? new OwnedPart({ ...options, ...parts, owner: worker }) : undefined
+    if (this.#part !== undefined && options.onFull !== undefined) this.#part.store.onFull = options.onFull
     this.#finder.onIdle = () => this.#roomAgain()
     if (this.#part !== undefined) this.#part.store.logs.onGiven = () => this.#feedOthers()
     this.#finder.onCorrupt = (owner, { lo, hi, location }) => {
       if (owner === worker) this.#part?.store.removeCorrupt({ lo, hi, location })
       else this.#post(owner, { kind: 'corrupt', lo, hi, location })
     }
+  }
+
+  /**
+   * Readers in any of the workers have so much pinned that owners find no room: each needs a segment besides the one that it keeps back.
+   * Whoever holds pieces and does not need them should let go of them.
+   */
+  get isPinnedFull(): boolean {
+    return !this.#finder.arena.hasUnpinned(this.#share.layout.owners * 2)
   }
 
   /** The worker that stores, fills and forgets this object. */

@@ -10,11 +10,18 @@ export interface FillMemory {
   free(): void
 }
 
+/** What waits for room. */
+export interface RoomWaiter {
+  /** A client stands before what the room is for. */
+  readonly isUrgent: boolean
+  readonly poke: () => void
+}
+
 /** Hands out memory for arriving blocks: from the arena, or, while that is pinned full, a bounded amount of memory of their own, shared so that other workers can be given it. */
 export class FillRoom {
   readonly #store: RecordStore
   readonly #overflow: ByteBudget
-  readonly #waiting = new Set<() => void>()
+  readonly #waiting = new Set<RoomWaiter>()
   readonly #onWaiting: (waits: boolean) => void
   #overflowBlocks = 0
 
@@ -48,21 +55,22 @@ export class FillRoom {
     return { bytes: Buffer.from(new SharedArrayBuffer(bytes)), reservation: undefined, free }
   }
 
-  /** Calls `poke` when there may be room again, until `leave`. Look for room once more after this: it may have come before. */
-  wait(poke: () => void): void {
-    this.#waiting.add(poke)
+  /** Calls `poke` of the waiter when there may be room again, until `leave`. Look for room once more after this: it may have come before. */
+  wait(waiter: RoomWaiter): void {
+    this.#waiting.add(waiter)
     if (this.#waiting.size === 1) this.#onWaiting(true)
   }
 
-  leave(poke: () => void): void {
-    this.#waiting.delete(poke)
+  leave(waiter: RoomWaiter): void {
+    this.#waiting.delete(waiter)
     if (this.#waiting.size === 0) this.#onWaiting(false)
   }
 
-  /** There may be room. Who waits is noted down again before looking, so that what comes free meanwhile is told. */
+  /** There may be room: first for what a client waits for, then for what is read ahead, perhaps of one that reads nothing. Who waits is noted down again before looking, so that what comes free meanwhile is told. */
   wakeAll(): void {
     if (this.#waiting.size === 0) return
     this.#onWaiting(true)
-    for (const poke of this.#waiting) poke()
+    for (const waiter of this.#waiting) if (waiter.isUrgent) waiter.poke()
+    for (const waiter of this.#waiting) if (!waiter.isUrgent) waiter.poke()
   }
 }

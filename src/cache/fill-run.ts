@@ -146,6 +146,11 @@ export class FillRun {
     this.#waiters.delete(reader)
   }
 
+  /** Somebody waits for bytes that are not here. */
+  get isUrgent(): boolean {
+    return this.#waiters.size > 0
+  }
+
   /** Lets the pump look again whether it may go on. */
   readonly poke = (): void => {
     const turn = this.#turn
@@ -196,7 +201,7 @@ export class FillRun {
   async #writeLater(rest: Uint8Array): Promise<void> {
     const { room } = this.#context
     const { signal } = this.#abort
-    room.wait(this.poke)
+    room.wait(this)
     try {
       while (this.#filling === undefined && this.#begin() === undefined) {
         signal.throwIfAborted()
@@ -206,7 +211,7 @@ export class FillRun {
         signal.throwIfAborted()
       }
     } finally {
-      room.leave(this.poke)
+      room.leave(this)
     }
     const written = this.#writeMain(rest)
     if (written !== undefined) await written

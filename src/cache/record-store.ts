@@ -48,6 +48,8 @@ export const ZERO_COUNTERS: Readonly<StoreCounters> = {
  */
 export class RecordStore {
   readonly finder: RecordFinder
+  /** Called when there was no room for a record: everything that could be reclaimed is pinned. */
+  onFull: () => void = () => undefined
   readonly logs: SegmentLogs
   readonly counters: StoreCounters = { ...ZERO_COUNTERS }
   readonly #arena: Arena
@@ -75,6 +77,7 @@ export class RecordStore {
     const location = this.logs.allocate(this.#policy.admit(hash, bytes), bytes)
     if (location === undefined) {
       this.counters.reserveFailures++
+      this.onFull()
       return undefined
     }
     const segment = this.#arena.segmentOf(location)

@@ -125,6 +125,8 @@ export interface LimitsConfig {
   readonly bodyRateWindowMs: number
   readonly drainTimeoutMs: number
   readonly clockSkewMs: number
+  /** Request and response bytes that are held outside the cache, all workers together. */
+  readonly bufferBytes: number
 }
 
 /** US dollars, for the savings figures. */

@@ -35,6 +35,7 @@ function toFileForm(config: Config): Readonly<Record<string, unknown>> {
       bodyRate: formatExactSize(config.limits.bodyRateBytesPerSecond),
       bodyRateWindow: formatDuration(config.limits.bodyRateWindowMs),
       drainTimeout: formatDuration(config.limits.drainTimeoutMs),
+      buffers: formatExactSize(config.limits.bufferBytes),
       clockSkew: formatDuration(config.limits.clockSkewMs),
     },
     prices: config.prices,

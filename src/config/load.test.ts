@@ -279,6 +279,21 @@ test('loadConfig() warns of memory that this machine does not have', () => {
   assert.match(result.warnings.join(), /^memory is 2\.00 GiB, and this process may use 2\.00 GiB in all/)
 })
 
+test('loadConfig() takes a quarter of what the cache leaves for bytes on their way, from 64 MiB to 1 GiB', () => {
+  const cases = [
+    [256, 64],
+    [1024 + 256, 256],
+    [65_536, 1024],
+  ] as const
+  for (const [machineMib, wantedMib] of cases) {
+    const flags = { origin: '.', anonymous: true, memory: '256MiB', listen: '127.0.0.1:9000' }
+    const result = load({ flags, machine: { memoryBytes: machineMib * 1024 ** 2, cores: 2, sharesPorts: true } })
+    assert.ok(result.ok)
+    assert.equal(result.config.limits.bufferBytes, wantedMib * 1024 ** 2)
+  }
+  assert.equal(loaded('limits: { buffers: 100MiB }').limits.bufferBytes, 100 * 1024 ** 2)
+})
+
 test('loadConfig() warns of misspelt variables, and not of those that Kubernetes sets for a service of this name', () => {
   const env = {
     HOTBUCKET_MEMROY: '1GiB',

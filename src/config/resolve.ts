@@ -11,6 +11,9 @@ import { resolveWorkers } from './workers.ts'
 /** Above this share of the machine's memory, the rest of the process may not fit beside the cache. */
 const MEMORY_SHARE_WARNED = 0.8
 
+const BUFFER_BYTES_MIN = 64 * 1024 * 1024
+const BUFFER_BYTES_MAX = 1024 * 1024 * 1024
+
 /** What is known of the surroundings and of the options that did not parse. */
 export interface ResolveOptions extends ResolveScope {
   readonly machine: Machine
@@ -43,14 +46,15 @@ export function resolveConfig(raw: RawConfig, options: ResolveOptions): Config {
     origins: origins ?? [],
     clients,
     rules: raw.rules,
-    limits: resolveLimits(raw.limits),
+    limits: resolveLimits(raw, options),
     prices: raw.prices,
     log: raw.log,
   }
 }
 
-function resolveLimits(limits: RawConfig['limits']): LimitsConfig {
+function resolveLimits({ limits, memory }: RawConfig, options: ResolveOptions): LimitsConfig {
   return {
+    bufferBytes: limits.buffers ?? defaultBufferBytes(options.machine.memoryBytes - memory),
     headBytes: limits.head,
     connections: limits.connections,
     headTimeoutMs: limits.headTimeout,
@@ -60,6 +64,11 @@ function resolveLimits(limits: RawConfig['limits']): LimitsConfig {
     drainTimeoutMs: limits.drainTimeout,
     clockSkewMs: limits.clockSkew,
   }
+}
+
+/** A share of the memory that the cache leaves: the JavaScript heap and the kernel's socket buffers need some, too. */
+function defaultBufferBytes(leftBytes: number): number {
+  return Math.min(BUFFER_BYTES_MAX, Math.max(BUFFER_BYTES_MIN, Math.floor(leftBytes / 4)))
 }
 
 function checkListeners(raw: RawConfig, options: ResolveOptions): void {

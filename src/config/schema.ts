@@ -160,6 +160,9 @@ const limits = z.strictObject({
     fallback: '25s',
     doc: 'How long requests in flight may go on after SIGTERM. The default ends before Kubernetes kills.',
   }),
+  buffers: maybe(size({ min: 16 * MiB, max: 256 * GiB }), {
+    doc: 'Memory for bytes on their way that are not in the cache: request bodies, answers that are not cached, copies for slow clients. Once it is used up, new uploads are answered 503 SlowDown and clients that do not read are cut. Default: a quarter of what the machine or the container has beside `memory`, from 64MiB to 1GiB.',
+  }),
   clockSkew: option(duration({ min: 1 * SECOND_MS, max: 1 * HOUR_MS }), {
     fallback: '15m',
     doc: "How far a client's clock may be off before its signature is refused. S3 allows 15 minutes.",

@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts'
+import type { MemoryBudget } from '../base/memory-budget.ts'
 import type { FetchAsk, FetchRange } from '../cache/api.ts'
 import type { Cache } from '../cache/cache.ts'
 import type { ClientConfig, Consistency, RuleConfig } from '../config/config.ts'
@@ -37,6 +38,7 @@ export interface GatewayParts {
   readonly passThrough?: boolean
   readonly domains: readonly string[]
   readonly clockSkewMs: number
+  readonly budget: MemoryBudget
   readonly settle: (record: RequestRecord) => void
 }
 
@@ -61,6 +63,7 @@ export function createGateway(parts: GatewayParts): Gateway {
     opening: new SingleFlight(),
     uncacheable: new UncacheableObjects(parts.clock),
     epochs: parts.epochs,
+    budget: parts.budget,
     requestIds: new RequestIds(worker),
     askTimes: new AskTimes(parts.clock),
     settle: parts.settle,

@@ -43,7 +43,7 @@ function respondWithError(to: Answerable, refusal: Refusal): void {
     fields: refusal.fields,
   })
   const body = Buffer.from(xml, 'utf8')
-  const fields = `Content-Type: ${ERROR_CONTENT_TYPE}\r\n${contentRangeOf(refusal)}${replyFields(record, {})}`
+  const fields = `Content-Type: ${ERROR_CONTENT_TYPE}\r\n${contentRangeOf(refusal)}${retryAfter(refusal)}${replyFields(record, {})}`
   const isHead = exchange.head.method === 'HEAD'
   answer(to, { status: refusal.status, fields, length: isHead ? undefined : body.length }, isHead ? undefined : body)
 }
@@ -52,6 +52,11 @@ function respondWithError(to: Answerable, refusal: Refusal): void {
 function contentRangeOf(refusal: Refusal): string {
   const size = refusal.code === 'InvalidRange' ? refusal.fields['ActualObjectSize'] : undefined
   return size === undefined ? '' : `Content-Range: ${formatUnsatisfiedRange(Number(size))}\r\n`
+}
+
+/** SDKs wait by their own rules; others by this (RFC 9110 section 10.2.3). */
+function retryAfter(refusal: Refusal): string {
+  return refusal.code === 'SlowDown' ? 'Retry-After: 1\r\n' : ''
 }
 
 /** What the engine answers to what is no HTTP request: S3's XML too, so that SDKs can read it. */

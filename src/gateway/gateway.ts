@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts'
+import type { MemoryBudget } from '../base/memory-budget.ts'
 import type { Cache } from '../cache/cache.ts'
 import type { SignatureVerifier } from '../s3/sigv4/signature-verifier.ts'
 import type { SigningKeys } from '../s3/sigv4/signing-keys.ts'
@@ -29,6 +30,8 @@ export interface Gateway {
   readonly meters: Meters
   readonly uncacheable: UncacheableObjects
   readonly epochs: BucketEpochs
+  /** For what is held of requests and answers outside the cache. */
+  readonly budget: MemoryBudget
   readonly requestIds: RequestIds
   readonly clock: Clock
   readonly askTimes: AskTimes

@@ -7,6 +7,7 @@ import { operationInfo } from '../s3/operation.ts'
 import { parseRange } from '../s3/range.ts'
 import { RequestRecord } from '../signals/record.ts'
 import type { Reason } from '../signals/vocabulary.ts'
+import { admitBody } from './admit-body.ts'
 import { authenticate } from './authenticate.ts'
 import { authorize } from './authorize.ts'
 import { cacheKeyOf, type RequestContext } from './context.ts'
@@ -75,11 +76,19 @@ class Settlement implements EndListener {
 
   ended(exchange: Exchange, failure?: ClientGone): void {
     const record = this.#record
-    if (failure !== undefined && record.outcome !== 'failed') record.outcome = 'client-gone'
+    if (failure !== undefined && record.outcome !== 'failed') noteGone(record, failure)
     record.bytesSent = exchange.bodyBytesSent
     this.#gateway.meters.close(record)
     this.#gateway.settle(record)
   }
+}
+
+/** A client that left is no failure; one that was cut because it did not read is told with the reason. */
+function noteGone(record: RequestRecord, { why, message }: ClientGone): void {
+  record.outcome = 'client-gone'
+  if (why === undefined) return
+  record.reason = why
+  record.failure = message
 }
 
 /** Whose signature only the origin can check: nothing is served to them before it did. */
@@ -107,6 +116,7 @@ function originOf(request: S3Request, gateway: Gateway): Origin {
 }
 
 function dispatch(context: RequestContext): Promise<void> | undefined {
+  admitBody(context)
   const { request, gateway } = context
   const { operation } = request
   const { passThrough } = gateway.options

@@ -61,8 +61,19 @@ function refuseForeignSource(context: RequestContext): void {
 
 async function forwardDeleteObjects(context: RequestContext): Promise<void> {
   const sent = clientPayload(context)
-  const body = await collect(sent.body, MAX_DELETE_XML_BYTES)
-  if (body === undefined) throw new Refusal('EntityTooLarge')
+  const { budget } = context.gateway
+  const heldBytes = Math.min(sent.length ?? MAX_DELETE_XML_BYTES, MAX_DELETE_XML_BYTES)
+  budget.take('request-body', heldBytes)
+  try {
+    const body = await collect(sent.body, MAX_DELETE_XML_BYTES)
+    if (body === undefined) throw new Refusal('EntityTooLarge')
+    await forwardDeletion(context, sent, body)
+  } finally {
+    budget.give('request-body', heldBytes)
+  }
+}
+
+async function forwardDeletion(context: RequestContext, sent: ClientPayload, body: Uint8Array): Promise<void> {
   const bucket = context.request.bucket ?? ''
   const { objects } = parseDeleteObjects(body)
   for (const { key, versionId } of objects) authorizeDeletion(context.caller, { bucket, key, versionId })

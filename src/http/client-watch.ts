@@ -6,11 +6,22 @@ import { acceptedBytes } from './socket-progress.ts'
 /** What is to be done about a client during an exchange. */
 export type ClientVerdict = 'fine' | 'slow-reader' | 'slow-request-body' | 'gone'
 
+/** Coarse times since the client last did something. */
+export interface StallTimes {
+  /** Took a byte. */
+  readonly stalledMs: number
+  /** Took all of a write. */
+  readonly sameWriteMs: number
+}
+
+/** A client that needs longer than this for one write is slow. */
+const SLOW_WRITE_MS = 1000
+
 /** Watches whether a client does its part of an exchange: takes the response, sends its body, is still there. */
 export class ClientWatch {
   readonly #socket: Socket
   readonly #limits: HttpLimits
-  #writeGuard: RateGuard | undefined = undefined
+  #write: WriteWatch | undefined = undefined
   #readGuard: RateGuard | undefined = undefined
   /** Coarse time since when a client that closed its sending side got nothing; undefined while it has not. */
   #halfClosedMs: number | undefined = undefined
@@ -31,16 +42,16 @@ export class ClientWatch {
 
   /** Begins anew for the next exchange. */
   reset(): void {
-    this.#writeGuard = undefined
+    this.#write = undefined
     this.#readGuard = undefined
   }
 
   /** `receivedBytes`: of a body that the client should be sending now; undefined where it is not its turn. */
   judge(nowMs: number, receivedBytes: number | undefined): ClientVerdict {
-    if (this.#socket.writableLength === 0) this.#writeGuard = undefined
+    if (this.#socket.writableLength === 0) this.#write = undefined
     else {
-      this.#writeGuard ??= new RateGuard(this.#limits)
-      if (this.#writeGuard.isSlow(nowMs, acceptedBytes(this.#socket))) return 'slow-reader'
+      this.#write ??= new WriteWatch(this.#limits)
+      if (this.#write.isTooSlow(nowMs, this.#socket)) return 'slow-reader'
     }
     if (receivedBytes === undefined) this.#readGuard = undefined
     else {
@@ -48,6 +59,16 @@ export class ClientWatch {
       if (this.#readGuard.isSlow(nowMs, receivedBytes)) return 'slow-request-body'
     }
     return this.#isGone(nowMs) ? 'gone' : 'fine'
+  }
+
+  /** As of the last `judge`. */
+  stall(nowMs: number): StallTimes {
+    return this.#write?.stall(nowMs) ?? NO_STALL
+  }
+
+  /** The client takes what it is given, but not at a pace at which memory should be lent to it. */
+  isSlow(nowMs: number): boolean {
+    return this.stall(nowMs).sameWriteMs >= SLOW_WRITE_MS
   }
 
   /**
@@ -62,5 +83,40 @@ export class ClientWatch {
       this.#halfClosedMs = nowMs
     }
     return nowMs - this.#halfClosedMs >= this.#limits.halfCloseGraceMs
+  }
+}
+
+const NO_STALL: StallTimes = { stalledMs: 0, sameWriteMs: 0 }
+
+/** What is watched while a client has bytes to take. */
+class WriteWatch {
+  readonly #guard: RateGuard
+  #acceptedBytes: number | undefined = undefined
+  #progressMs = 0
+  #writtenBytes = 0
+  #writtenMs = 0
+
+  constructor(limits: HttpLimits) {
+    this.#guard = new RateGuard(limits)
+  }
+
+  isTooSlow(nowMs: number, socket: Socket): boolean {
+    const accepted = acceptedBytes(socket)
+    // Bytes of complete writes alone.
+    const written = socket.bytesWritten - socket.writableLength
+    const first = this.#acceptedBytes === undefined
+    if (first || accepted !== this.#acceptedBytes) {
+      this.#acceptedBytes = accepted
+      this.#progressMs = nowMs
+    }
+    if (first || written !== this.#writtenBytes) {
+      this.#writtenBytes = written
+      this.#writtenMs = nowMs
+    }
+    return this.#guard.isSlow(nowMs, accepted)
+  }
+
+  stall(nowMs: number): StallTimes {
+    return { stalledMs: nowMs - this.#progressMs, sameWriteMs: nowMs - this.#writtenMs }
   }
 }

@@ -4,15 +4,16 @@ import { type BodyDecoder, LengthDecoder } from './body-decoder.ts'
 import { ChunkedDecoder } from './chunked-decoder.ts'
 import { ClientWatch } from './client-watch.ts'
 import type { Engine } from './engine.ts'
-import type { Exchange } from './exchange.ts'
+import type { CutReason, Exchange } from './exchange.ts'
 import { type ExchangeHost, HttpExchange } from './http-exchange.ts'
 import { type BodyHost, IncomingBody, NO_BODY } from './incoming-body.ts'
-import { Outbox, type WriteDone } from './outbox.ts'
+import { NOBODY, Outbox } from './outbox.ts'
 import type { RequestParser } from './parser.ts'
 import { PipelineBytes } from './pipeline-bytes.ts'
-import { type RefusalReason } from './refusal.ts'
+import type { Stall } from './pressure-relief.ts'
+import { REFUSALS, type RefusalReason } from './refusal.ts'
 import type { ResponseBatch } from './response-batch.ts'
-import { renderHeadEnd, type HeadStarts } from './response-head.ts'
+import { CONTINUE, renderHeadEnd, type HeadStarts } from './response-head.ts'
 
 /**
  * One client connection: reads request heads and bodies, runs one exchange at a time in the order of the requests, and ends well.
@@ -38,7 +39,7 @@ export class Connection implements ExchangeHost, BodyHost {
   #answered = false
   #decoder: BodyDecoder | undefined = undefined
   #body: IncomingBody | undefined = undefined
-  readonly #pipeline = new PipelineBytes()
+  readonly #pipeline: PipelineBytes
   /** Input bytes are overwritten by the next read: what stays is copied. */
   readonly #sharesInput: boolean
   #consuming = false
@@ -52,7 +53,8 @@ export class Connection implements ExchangeHost, BodyHost {
     this.#sinceMs = engine.nowMs
     this.writeBufferBytes = engine.limits.writeBufferBytes
     this.peer = { address: socket.remoteAddress ?? '', port: socket.remotePort ?? 0, secure }
-    this.outbox = new Outbox(socket, engine.scratch, { secure, onProgress: () => this.#exchange?.progressed() })
+    this.#pipeline = new PipelineBytes(engine.budget)
+    this.outbox = new Outbox(socket, engine, { secure, onProgress: () => this.#exchange?.progressed() })
     this.#sharesInput = engine.input.listen(socket, (bytes) => this.#input(bytes))
     socket.on('end', () => this.#inputEnded())
     // What went wrong is of no use to anyone: 'close' follows, and that is when a client is gone.
@@ -84,13 +86,13 @@ export class Connection implements ExchangeHost, BodyHost {
     this.#socket.destroy()
   }
 
-  cut(reason: string, reset: boolean): void {
+  cut(reason: string, reset: boolean, why?: CutReason): void {
     if (this.#phase === 'closed') return
     this.#phase = 'closed'
     // A body that ends with the connection must not look complete; TLS tells a cut from an end by itself.
     if (reset && !this.peer.secure) this.#socket.resetAndDestroy()
     else this.#socket.destroy()
-    this.#dropExchange(reason)
+    this.#dropExchange(reason, why)
   }
 
   listenerFailed(error: unknown): void {
@@ -120,7 +122,7 @@ export class Connection implements ExchangeHost, BodyHost {
   }
 
   bodyRead(): void {
-    if (this.#paused && (this.#body?.bufferedBytes ?? 0) < this.#engine.limits.bodyBufferBytes / 2) this.#resumeIfRoom()
+    if (this.#paused && (this.#body?.bufferedBytes ?? 0) <= this.#bodyBufferBytes() / 2) this.#resumeIfRoom()
   }
 
   /** Looks at the deadlines; called about twice a second. */
@@ -148,12 +150,21 @@ export class Connection implements ExchangeHost, BodyHost {
     }
     const body = this.#decoder === undefined || this.#paused || this.#body?.awaitsContinue === true ? undefined : this.#body
     const verdict = this.#watch.judge(nowMs, body?.receivedBytes)
+    if (this.#watch.isSlow(nowMs)) this.outbox.copyLoans()
     if (verdict === 'slow-request-body') this.#refuseBody(verdict)
     else if (verdict === 'gone') exchange.cut('client closed the connection')
-    else if (verdict === 'slow-reader') {
-      this.#engine.refused(verdict)
-      exchange.cut('client reads too slowly')
-    }
+    else if (verdict === 'slow-reader') this.cutReader(verdict)
+  }
+
+  /** How it stands with a client that holds memory which others could use; undefined where it holds none. */
+  stalled(): Stall | undefined {
+    if (this.#exchange === undefined || this.#answered || this.outbox.unsentBytes === 0) return undefined
+    return { connection: this, holdsLoans: this.outbox.holdsLoans, ...this.#watch.stall(this.#engine.nowMs) }
+  }
+
+  cutReader(why: CutReason): void {
+    this.#engine.refused(why)
+    this.#exchange?.cut(REFUSALS[why].text, why)
   }
 
   #input(bytes: Buffer): void {
@@ -204,7 +215,11 @@ export class Connection implements ExchangeHost, BodyHost {
     if (head === undefined) return at
     let next = at
     if (framing.chunked || (framing.contentLength ?? 0) > 0) {
-      this.#body = new IncomingBody(this, framing.contentLength, { awaitsContinue: framing.expectContinue, copies: this.#sharesInput })
+      this.#body = new IncomingBody(this, framing.contentLength, {
+        awaitsContinue: framing.expectContinue,
+        copies: this.#sharesInput,
+        budget: this.#engine.budget,
+      })
       this.#decoder = framing.chunked
         ? new ChunkedDecoder(this.#engine.limits, this.#engine.names)
         : new LengthDecoder(framing.contentLength ?? 0)
@@ -255,10 +270,15 @@ export class Connection implements ExchangeHost, BodyHost {
       body.end(decoder.trailers)
       if (this.#answered) this.#settle()
     } else {
-      const { bodyBufferBytes, drainBytes } = this.#engine.limits
-      if (body.bufferedBytes >= bodyBufferBytes || (!this.#answered && body.discardedBytes > drainBytes)) this.#pause()
+      const discardsTooMuch = !this.#answered && body.discardedBytes > this.#engine.limits.drainBytes
+      if (discardsTooMuch || body.bufferedBytes > this.#bodyBufferBytes()) this.#pause()
     }
     return next
+  }
+
+  /** While memory is short nothing is read beyond what the handler waits for. */
+  #bodyBufferBytes(): number {
+    return this.#engine.budget.isSpent ? 0 : this.#engine.limits.bodyBufferBytes
   }
 
   /** True where so much of the body is still to come that reading it for nothing costs more than a new connection. */
@@ -334,14 +354,14 @@ export class Connection implements ExchangeHost, BodyHost {
 
   #closed(): void {
     this.#phase = 'closed'
-    this.#engine.connections.delete(this)
     this.#dropExchange('client closed the connection')
     this.outbox.releaseAll()
     this.#pipeline.clear()
+    this.#engine.closed(this)
   }
 
   /** Forgets parser and exchange; an exchange that has no complete response learns that its client is gone. */
-  #dropExchange(reason: string): void {
+  #dropExchange(reason: string, why?: CutReason): void {
     if (this.#parser !== undefined) this.#engine.returnParser(this.#parser)
     this.#parser = undefined
     const exchange = this.#exchange
@@ -349,14 +369,16 @@ export class Connection implements ExchangeHost, BodyHost {
     if (exchange === undefined) return
     this.#leaveExchange()
     body?.fail(reason)
-    exchange.lost(reason)
+    exchange.lost(reason, why)
   }
 
   #leaveExchange(): void {
     this.#exchange = undefined
     this.#decoder = undefined
+    this.#body?.uncount()
     this.#body = undefined
     this.#watch.reset()
+    this.outbox.keepLoans()
     this.#engine.requestsInFlight -= 1
   }
 
@@ -376,8 +398,3 @@ export class Connection implements ExchangeHost, BodyHost {
     this.#socket.resume()
   }
 }
-
-/** Nobody waits for the answer to what was no request. */
-const NOBODY: WriteDone = { written: () => undefined }
-
-const CONTINUE = Buffer.from('HTTP/1.1 100 Continue\r\n\r\n', 'latin1')

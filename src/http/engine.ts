@@ -1,9 +1,11 @@
 import type { Clock } from '../base/clock.ts'
+import type { MemoryBudget } from '../base/memory-budget.ts'
 import type { Connection } from './connection.ts'
 import type { ExchangeHandler } from './exchange.ts'
 import { FieldNames } from './field-name.ts'
 import type { HttpLimits } from './limits.ts'
 import { RequestParser } from './parser.ts'
+import { PressureRelief, type Shortage } from './pressure-relief.ts'
 import { REFUSALS, type RefusalReason } from './refusal.ts'
 import { ResponseBatch } from './response-batch.ts'
 import { dateLine, HeadStarts } from './response-head.ts'
@@ -18,6 +20,9 @@ export interface EngineParts {
   readonly limits: HttpLimits
   readonly handler: ExchangeHandler
   readonly clock: Clock
+  readonly budget: MemoryBudget
+  /** Lent memory is wanted back by who lent it. */
+  readonly loansAreShort: () => boolean
   readonly renderError: RenderError | undefined
   readonly onRefused: ((reason: RefusalReason) => void) | undefined
   readonly onHandlerError: ((error: unknown) => void) | undefined
@@ -30,7 +35,9 @@ const SPARE_PARSERS_MAX = 16
 export class Engine {
   readonly limits: HttpLimits
   readonly handler: ExchangeHandler
+  readonly budget: MemoryBudget
   readonly connections = new Set<Connection>()
+  readonly relief: PressureRelief
   readonly names = new FieldNames()
   readonly scratch = new WriteScratch()
   readonly batch = new ResponseBatch()
@@ -51,6 +58,8 @@ export class Engine {
     this.#parts = parts
     this.limits = parts.limits
     this.handler = parts.handler
+    this.budget = parts.budget
+    this.relief = new PressureRelief(this, () => this.#shortage())
     this.nowMs = parts.clock.monotonicMs()
     const wallMs = parts.clock.nowMs()
     this.#dateSecond = Math.floor(wallMs / 1000)
@@ -68,6 +77,12 @@ export class Engine {
       this.headStarts.date = dateLine(wallMs)
     }
     for (const connection of this.connections) connection.sweep(this.nowMs)
+    this.relief.relieve()
+  }
+
+  closed(connection: Connection): void {
+    this.connections.delete(connection)
+    this.relief.closed(connection)
   }
 
   takeParser(): RequestParser {
@@ -77,6 +92,11 @@ export class Engine {
   returnParser(parser: RequestParser): void {
     parser.reset()
     if (this.#spareParsers.length < SPARE_PARSERS_MAX) this.#spareParsers.push(parser)
+  }
+
+  #shortage(): Shortage | undefined {
+    if (this.budget.isSpent) return 'budget'
+    return this.#parts.loansAreShort() ? 'loans' : undefined
   }
 
   refused(reason: RefusalReason): void {

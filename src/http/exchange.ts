@@ -95,7 +95,17 @@ export interface Exchange {
 /** The client left before it had its answer. */
 export class ClientGone extends Error {
   override readonly name = 'ClientGone'
+  /** Why we ended the connection; undefined where the client did, or where there was a fault. */
+  readonly why: CutReason | undefined
+
+  constructor(message: string, options?: ErrorOptions & { readonly why?: CutReason | undefined }) {
+    super(message, options)
+    this.why = options?.why
+  }
 }
+
+/** Why a client is cut that does not read: too slowly at all, or nothing while others need the memory. */
+export type CutReason = 'slow-reader' | 'stalled-reader'
 
 /** What the engine calls for every request. It must respond or cut; an escaped rejection cuts the connection. */
 export type ExchangeHandler = (exchange: Exchange) => Promise<void> | void

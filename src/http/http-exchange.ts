@@ -2,6 +2,7 @@
 import { assert } from '../base/assert.ts'
 import {
   ClientGone,
+  type CutReason,
   type EndListener,
   type Exchange,
   type Loan,
@@ -32,7 +33,7 @@ export interface ExchangeHost {
   /** A listener of the handler's threw. */
   listenerFailed(error: unknown): void
   /** Ends the connection; `reset` where a plain end would look like the end of the body. */
-  cut(reason: string, reset: boolean): void
+  cut(reason: string, reset: boolean, why?: CutReason): void
 }
 
 /** One request and its response; made by the connection, given to the handler. */
@@ -137,16 +138,16 @@ export class HttpExchange implements Exchange, WriteDone {
     return this.#finished.promise
   }
 
-  cut(reason: string): void {
+  cut(reason: string, why?: CutReason): void {
     if (this.#batched) this.#host.batch.flush()
-    if (!this.complete && !this.gone) this.#host.cut(reason, this.#untilClose && this.started)
+    if (!this.complete && !this.gone) this.#host.cut(reason, this.#untilClose && this.started, why)
   }
 
   /** The connection is lost; called by it at most once, never after the response is complete. */
-  lost(reason: string): void {
+  lost(reason: string, why?: CutReason): void {
     if (this.gone || this.complete) return
     this.gone = true
-    const failure = new ClientGone(reason)
+    const failure = new ClientGone(reason, { why })
     this.#failure = failure
     this.#stream?.lost(failure)
     this.#finished?.reject(failure)

@@ -1,4 +1,5 @@
 import type { HeaderList } from '../base/header-list.ts'
+import type { MemoryBudget } from '../base/memory-budget.ts'
 import type { BodySink } from './body-decoder.ts'
 import { ClientGone, type RequestBody } from './exchange.ts'
 
@@ -27,6 +28,9 @@ export class IncomingBody implements RequestBody, BodySink {
   awaitsContinue: boolean
   readonly #host: BodyHost
   readonly #copies: boolean
+  readonly #budget: MemoryBudget
+  #counts = true
+  #countedBytes = 0
   #pieces: Buffer[] = []
   /** Block of our own at the end of #pieces, and how far it is filled. */
   #joined: Buffer | undefined = undefined
@@ -38,8 +42,13 @@ export class IncomingBody implements RequestBody, BodySink {
   #trailers: HeaderList = []
 
   /** `copies`: what is pushed is overwritten later, so it has to be copied. */
-  constructor(host: BodyHost, length: number | undefined, options: { readonly awaitsContinue: boolean; readonly copies: boolean }) {
+  constructor(
+    host: BodyHost,
+    length: number | undefined,
+    options: { readonly awaitsContinue: boolean; readonly copies: boolean; readonly budget: MemoryBudget },
+  ) {
     this.#host = host
+    this.#budget = options.budget
     this.length = length
     this.awaitsContinue = options.awaitsContinue
     this.#copies = options.copies
@@ -87,7 +96,7 @@ export class IncomingBody implements RequestBody, BodySink {
       waiting.resolve(this.#own(bytes))
       return
     }
-    this.bufferedBytes += bytes.length
+    this.#hold(bytes.length)
     if (bytes.length < SMALL_PIECE_BYTES) this.#join(bytes)
     else {
       this.#closeJoined()
@@ -114,7 +123,7 @@ export class IncomingBody implements RequestBody, BodySink {
     this.#discarding = true
     this.#pieces = []
     this.#joined = undefined
-    this.bufferedBytes = 0
+    this.#hold(-this.bufferedBytes)
     this.#waiting?.reject(this.#failure)
     this.#waiting = undefined
   }
@@ -129,8 +138,22 @@ export class IncomingBody implements RequestBody, BodySink {
   #take(): Buffer | undefined {
     if (this.#pieces.length === 1) this.#closeJoined()
     const piece = this.#pieces.shift()
-    if (piece !== undefined) this.bufferedBytes -= piece.length
+    if (piece !== undefined) this.#hold(-piece.length)
     return piece
+  }
+
+  /** The exchange is over: what the handler has not read is its own affair from now on. */
+  uncount(): void {
+    this.#budget.give('request-body', this.#countedBytes)
+    this.#countedBytes = 0
+    this.#counts = false
+  }
+
+  #hold(bytes: number): void {
+    this.bufferedBytes += bytes
+    if (!this.#counts) return
+    this.#countedBytes += bytes
+    this.#budget.take('request-body', bytes)
   }
 
   #join(bytes: Buffer): void {

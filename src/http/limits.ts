@@ -20,6 +20,10 @@ export interface HttpLimits {
   readonly pipelineBytes: number
   /** Response bytes that the kernel did not take; above it `ResponseStream.write` says wait. */
   readonly writeBufferBytes: number
+  /** A client that took nothing of its response for this long is cut where memory is short. */
+  readonly stallTimeoutMs: number
+  /** And one that moves, but has held the same lent bytes for this long, where that does not suffice. */
+  readonly lentTimeoutMs: number
   /** Rest of an unread request body that is swallowed to keep the connection. */
   readonly drainBytes: number
   /** Input that is swallowed after the last response so that the client can read it before it meets a reset. */
@@ -42,6 +46,8 @@ export const DEFAULT_HTTP_LIMITS: HttpLimits = {
   bodyBufferBytes: 256 * 1024,
   pipelineBytes: 64 * 1024,
   writeBufferBytes: 64 * 1024,
+  stallTimeoutMs: 2_000,
+  lentTimeoutMs: 10_000,
   drainBytes: 64 * 1024,
   lingerBytes: 16 * 1024 * 1024,
   lingerTimeoutMs: 5_000,

@@ -1,6 +1,8 @@
 // hot path
 import type { Socket } from 'node:net'
+import type { MemoryBudget } from '../base/memory-budget.ts'
 import type { Loan, StoredLines } from './exchange.ts'
+import { SLICE_BYTES, SliceQueue } from './slice-queue.ts'
 import type { WriteScratch } from './write-scratch.ts'
 
 /** Called when a write, and so everything before it, has been taken by the kernel. */
@@ -17,9 +19,15 @@ export interface HeadParts {
 }
 
 /** A write that somebody waits for. */
-interface Pending {
+export interface Pending {
   readonly loan: Loan | undefined
   readonly done: WriteDone | undefined
+}
+
+/** A write that the socket has. */
+interface Submitted extends Pending {
+  /** Memory that is held until then, besides what was lent. */
+  readonly heldBytes: number
 }
 
 /** Bodies of our own memory up to this are copied next to their head: one buffer costs less than two. */
@@ -37,20 +45,30 @@ export class Outbox {
   readonly #scratch: WriteScratch
   /** TLS encrypts in a later step, so the scratch would never be free in time. */
   readonly #useScratch: boolean
-  #pending: Pending[] = []
+  readonly #budget: MemoryBudget
+  #pending: Submitted[] = []
+  /** Loans among them. */
+  #lent = 0
+  /** Of bodies that go out in slices; made for the first one. */
+  #slices: SliceQueue | undefined = undefined
   #corked = false
   readonly #onWritten: (error?: Error | null) => void
 
   /** `onProgress` is called whenever a write was completed. */
-  constructor(socket: Socket, scratch: WriteScratch, options: { readonly secure: boolean; readonly onProgress: () => void }) {
+  constructor(
+    socket: Socket,
+    engine: { readonly scratch: WriteScratch; readonly budget: MemoryBudget },
+    options: { readonly secure: boolean; readonly onProgress: () => void },
+  ) {
     this.#socket = socket
-    this.#scratch = scratch
+    this.#scratch = engine.scratch
+    this.#budget = engine.budget
     this.#useScratch = !options.secure
     this.#onWritten = (error) => {
       // After an error the callbacks come in any order; all that is pending is released when the socket is closed.
       if (error !== undefined && error !== null) return
       const pending = this.#pending.shift()
-      pending?.loan?.release()
+      if (pending !== undefined) this.#release(pending)
       pending?.done?.written()
       options.onProgress()
     }
@@ -58,7 +76,22 @@ export class Outbox {
 
   /** Bytes that the kernel did not take yet. */
   get unsentBytes(): number {
-    return this.#socket.writableLength
+    return this.#socket.writableLength + (this.#slices?.waitingBytes ?? 0)
+  }
+
+  /** Bytes wait for the kernel that were lent. */
+  get holdsLoans(): boolean {
+    return this.#lent > 0 || (this.#slices?.lentParcels ?? 0) > 0
+  }
+
+  /** The client is slow: copies what was lent and is not with the socket yet, so that it can be given back, as far as there is memory for it. */
+  copyLoans(): void {
+    this.#slices?.copyFromNowOn()
+  }
+
+  /** Copies no more. */
+  keepLoans(): void {
+    this.#slices?.lendAgain()
   }
 
   /**
@@ -78,6 +111,12 @@ export class Outbox {
     }
     this.#socket.cork()
     this.#socket.write(bytes)
+    if (bodyBytes > SLICE_BYTES) {
+      this.#corked = true
+      this.write(body, { loan, done })
+      if (this.#useScratch && !this.#isEmpty()) this.#scratch.abandon()
+      return
+    }
     this.#socket.write(body)
     this.#socket.uncork()
     this.#finishResponse(loan, done)
@@ -89,14 +128,15 @@ export class Outbox {
   }
 
   write(bytes: Uint8Array, pending: Pending): void {
-    this.#pending.push(pending)
-    this.#socket.write(bytes, this.#onWritten)
-    this.uncork()
+    if (bytes.length > SLICE_BYTES || this.#slices?.isEmpty === false) this.#writeSliced(bytes, pending)
+    else this.#submit(bytes, pending, pending.loan !== undefined && this.#useScratch ? 0 : bytes.length)
   }
 
   /** Writes a chunk with its framing, as one. */
   writeFramed(before: string, bytes: Uint8Array, pending: Pending): void {
-    this.#hold(Buffer.from(before, 'latin1'))
+    const framing = Buffer.from(before, 'latin1')
+    if (this.#slices?.isEmpty === false) this.#writeSliced(framing, NOBODYS)
+    else this.#hold(framing)
     this.write(bytes, pending)
   }
 
@@ -120,7 +160,33 @@ export class Outbox {
   releaseAll(): void {
     const pending = this.#pending
     this.#pending = []
-    for (const one of pending) one.loan?.release()
+    for (const one of pending) this.#release(one)
+    this.#slices?.releaseAll()
+  }
+
+  #writeSliced(bytes: Uint8Array, pending: Pending): void {
+    // Over TLS, what the socket has is a copy: encrypted. Otherwise a slice is lent, or part of a copy that was counted when it was made.
+    this.#slices ??= new SliceQueue(
+      this.#socket,
+      (slice, done) => this.#submit(slice, { loan: undefined, done }, this.#useScratch ? 0 : slice.length),
+      this.#budget,
+    )
+    this.#slices.add(bytes, pending)
+  }
+
+  #submit(bytes: Uint8Array, { loan, done }: Pending, heldBytes: number): void {
+    if (heldBytes > 0) this.#budget.take('response', heldBytes)
+    if (loan !== undefined) this.#lent += 1
+    this.#pending.push({ loan, done, heldBytes })
+    this.#socket.write(bytes, this.#onWritten)
+    this.uncork()
+  }
+
+  #release({ loan, heldBytes }: Submitted): void {
+    if (heldBytes > 0) this.#budget.give('response', heldBytes)
+    if (loan === undefined) return
+    this.#lent -= 1
+    loan.release()
   }
 
   /** The head's bytes with room for `extraBytes` behind them; overwritten by the next response unless `#finishResponse` finds it unsent. */
@@ -142,7 +208,7 @@ export class Outbox {
       return
     }
     if (this.#useScratch) this.#scratch.abandon()
-    this.write(NOTHING, { loan, done })
+    this.#submit(NOTHING, { loan, done }, loan !== undefined && this.#useScratch ? 0 : this.#socket.writableLength)
   }
 
   #hold(bytes: Buffer): void {
@@ -155,11 +221,15 @@ export class Outbox {
   }
 
   #isEmpty(): boolean {
-    return this.#socket.writableLength === 0 && this.#socket.errored === null
+    return this.#socket.writableLength === 0 && this.#socket.errored === null && this.#slices?.isEmpty !== false
   }
 }
 
 const NOTHING = new Uint8Array(0)
+
+/** Nobody waits for the answer to what was no request. */
+export const NOBODY: WriteDone = { written: () => undefined }
+const NOBODYS: Pending = { loan: undefined, done: undefined }
 
 function uncork(outbox: Outbox): void {
   outbox.uncork()

@@ -30,6 +30,7 @@ export const REFUSALS = {
   'head-timeout': { status: 408, text: 'The request head did not come in time' },
   'slow-request-body': { status: 408, text: 'The request body came too slowly' },
   'slow-reader': { status: undefined, text: 'The response was read too slowly' },
+  'stalled-reader': { status: undefined, text: 'Nothing of the response was read while memory was short' },
   'connection-limit': { status: undefined, text: 'Too many connections' },
   'tls-handshake': { status: undefined, text: 'The TLS handshake failed' },
 } as const satisfies Readonly<Record<string, Refusal>>

@@ -42,6 +42,9 @@ export function isBodyless(method: string, status: number): boolean {
   return method === 'HEAD' || status === 304 || status === 204
 }
 
+/** Tells a client that waits for it to send its body (RFC 9110 section 15.2.1). */
+export const CONTINUE = Buffer.from('HTTP/1.1 100 Continue\r\n\r\n', 'latin1')
+
 /** `Date` as a field line (RFC 9110 section 6.6.1). */
 export function dateLine(nowMs: number): string {
   return `Date: ${new Date(nowMs).toUTCString()}\r\n`

@@ -1,6 +1,7 @@
 import net from 'node:net'
 import tls from 'node:tls'
 import { type Clock, systemClock } from '../base/clock.ts'
+import { MemoryBudget } from '../base/memory-budget.ts'
 import { Connection } from './connection.ts'
 import { ConnectionSlots } from './connection-slots.ts'
 import { Engine, type RenderError } from './engine.ts'
@@ -16,6 +17,9 @@ const TLS_POLL_INTERVAL_MS = 10_000
 /** Connections that the kernel holds until we take them. */
 const BACKLOG = 2048
 
+/** Memory for bytes on their way, where the caller gives no budget. */
+const BUDGET_BYTES = 256 * 1024 * 1024
+
 export interface HttpServerOptions {
   readonly tls?: TlsFiles | undefined
   readonly limits?: Partial<HttpLimits> | undefined
@@ -23,6 +27,10 @@ export interface HttpServerOptions {
   readonly reusePort?: boolean | undefined
   /** Connections of several servers count against one limit; absent: `limits.connections` of this one's own. */
   readonly slots?: ConnectionSlots | undefined
+  /** What is held of requests and responses counts against it. */
+  readonly budget?: MemoryBudget | undefined
+  /** Whoever lends response bytes is short of memory: clients that have some and take nothing are to be cut. Asked at every sweep. */
+  readonly loansAreShort?: (() => boolean) | undefined
   readonly clock?: Clock | undefined
   /** Body and field lines of the engine's own error answers; `text` is a sentence for people. */
   readonly renderError?: RenderError | undefined
@@ -68,6 +76,8 @@ export class HttpServer {
       limits: this.#limits,
       handler,
       clock: options.clock ?? systemClock,
+      budget: options.budget ?? new MemoryBudget(BUDGET_BYTES),
+      loansAreShort: options.loansAreShort ?? (() => false),
       renderError: options.renderError,
       onRefused: options.onRefused,
       onHandlerError: options.onHandlerError,
@@ -127,6 +137,11 @@ export class HttpServer {
     if (this.#tlsServer === undefined || this.#engine.nowMs - this.#tlsPolledMs < TLS_POLL_INTERVAL_MS) return
     this.#tlsPolledMs = this.#engine.nowMs
     void this.#pollTls()
+  }
+
+  /** Lent memory is short now: looks for clients that hold some and take nothing. */
+  relieve(): void {
+    this.#engine.relief.relieveSoon()
   }
 
   /** Reads the certificate files again and uses them for new connections; the old ones stay in use where the new are no good. */

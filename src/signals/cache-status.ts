@@ -58,6 +58,8 @@ const FORWARD_OF: Readonly<Record<Reason, 'hit' | 'own' | Forward>> = {
   authentication: 'own',
   authorization: 'own',
   malformed: 'own',
+  'slow-reader': 'own',
+  'stalled-reader': 'own',
   overload: 'own',
   origin: 'miss',
   internal: 'own',

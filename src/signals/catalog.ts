@@ -1,3 +1,4 @@
+import { HELD_FOR } from '../base/memory-budget.ts'
 import {
   BUCKET_RESULTS,
   BYTE_SOURCES,
@@ -117,6 +118,11 @@ const METRICS = {
   httpRefusals: counter('http_parse_refusals_total', 'Requests and connections that the HTTP engine refused, by reason.', {
     labels: { reason: HTTP_REFUSALS },
   }),
+  buffersUsed: gauge('buffers_used_bytes', 'Memory for bytes on their way that are not in the cache, by what they are held for.', {
+    unit: 'bytes',
+    labels: { held_for: HELD_FOR },
+  }),
+  buffersLimit: gauge('buffers_limit_bytes', 'The limit of all of them together: `limits.buffers`.', { unit: 'bytes' }),
 
   // Cache.
   cacheMemoryBytes: gauge('cache_memory_bytes', 'Memory that the cache may use for records.', { unit: 'bytes' }),

@@ -95,6 +95,7 @@ export const HTTP_REFUSALS = [
   'head-timeout',
   'slow-request-body',
   'slow-reader',
+  'stalled-reader',
   'connection-limit',
   'tls-handshake',
 ] as const

@@ -42,6 +42,8 @@ export const REASONS = {
   authentication: 'the request was not authenticated',
   authorization: 'the client has no grant for it',
   malformed: 'not a request that S3 knows',
+  'slow-reader': 'the client took less of its answer than the minimum rate asks for, and was cut',
+  'stalled-reader': 'the client took nothing of its answer while memory was short, and was cut',
   overload: 'a limit was reached',
   origin: 'the origin answered with an error, or not at all',
   internal: 'a fault of hotbucket itself',

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 import { ManualClock } from '../../src/base/clock.ts'
+import { MemoryBudget } from '../../src/base/memory-budget.ts'
 import type { CachedHead } from '../../src/cache/api.ts'
 import { Cache, type CacheOptions } from '../../src/cache/cache.ts'
 import type { ClientConfig, Consistency, RuleConfig } from '../../src/config/config.ts'
 import { renderEngineError } from '../../src/gateway/failure.ts'
 import type { Gateway } from '../../src/gateway/gateway.ts'
 import { createHandler } from '../../src/gateway/handle.ts'
+import type { HttpLimits } from '../../src/http/limits.ts'
 import { HttpServer } from '../../src/http/server.ts'
 import { createLinkedGateway } from '../../src/linked-gateway.ts'
 import type { Origin } from '../../src/origin/origin.ts'
@@ -28,6 +30,7 @@ export interface InProcessProxy {
   lookups(): number
   /** Gauges of held things. */
   held(): { pins: number; flights: number; fillsInProgress: number }
+  readonly workers: readonly { readonly server: HttpServer; readonly gateway: Gateway }[]
   close(): Promise<void>
 }
 
@@ -46,6 +49,9 @@ export interface InProcessOptions {
   readonly workers?: number
   /** What its clock shows at first. */
   readonly startMs?: number
+  /** For bytes outside the cache, of every worker. */
+  readonly bufferBytes?: number
+  readonly limits?: Partial<HttpLimits>
 }
 
 export async function startInProcess(options: InProcessOptions): Promise<InProcessProxy> {
@@ -60,6 +66,8 @@ export async function startInProcess(options: InProcessOptions): Promise<InProce
       ports,
       shared,
       openCache: (parts) => new ObservedCache(parts, () => (lookups += 1)),
+      onFull: () => servers[worker]?.relieve(),
+      budget: new MemoryBudget(options.bufferBytes ?? 64 * 1024 * 1024),
       clock,
       origins: options.origins ?? (options.origin === undefined ? [] : [{ buckets: ['*'], origin: options.origin }]),
       rules: options.rules ?? [],
@@ -73,9 +81,10 @@ export async function startInProcess(options: InProcessOptions): Promise<InProce
     }),
   )
   const gateways = links.map(({ gateway }) => gateway)
-  const servers = gateways.map((gateway) => {
+  const servers: HttpServer[] = gateways.map((gateway) => {
     const renderError = (status: number, reason: string) => renderEngineError(status, reason, gateway.requestIds.next())
-    return new HttpServer({ renderError }, createHandler(gateway))
+    const loansAreShort = (): boolean => gateway.cache.isPinnedFull
+    return new HttpServer({ renderError, budget: gateway.budget, loansAreShort, limits: options.limits }, createHandler(gateway))
   })
   const places = await Promise.all(servers.map(async (server) => server.listen({ host: '127.0.0.1', port: 0 })))
   const endpoints = places.map(({ host, port }) => `http://${host}:${port}`)
@@ -87,6 +96,7 @@ export async function startInProcess(options: InProcessOptions): Promise<InProce
     takeRecord: async () => records.take(),
     lookups: () => lookups,
     held: () => heldBy(gateways),
+    workers: servers.map((server, worker) => ({ server, gateway: itemAt(gateways, worker) })),
     close: async () => {
       await Promise.all(servers.map(async (server) => server.drain(1000)))
       assert.deepEqual(
@@ -96,6 +106,12 @@ export async function startInProcess(options: InProcessOptions): Promise<InProce
       await Promise.all(links.map(async (link) => link.close()))
     },
   }
+}
+
+function itemAt<Item>(items: readonly Item[], at: number): Item {
+  const item = items[at]
+  assert.ok(item !== undefined)
+  return item
 }
 
 function heldBy(gateways: readonly Gateway[]): { pins: number; flights: number; fillsInProgress: number } {
@@ -115,6 +131,7 @@ export async function proxyFor(context: TestContext, options: Partial<InProcessO
   context.after(async () => {
     await proxy.close()
     assert.deepEqual(proxy.held(), { pins: 0, flights: 0, fillsInProgress: 0 })
+    for (const { gateway } of proxy.workers) assert.equal(gateway.budget.usedBytes, 0)
   })
   return proxy
 }
