@@ -45,10 +45,16 @@ export interface Answer {
   readonly cacheStatus?: readonly string[]
 }
 
+/** Where the bucket stands: in the path or in the host name. */
+export type Style = 'path' | 'virtual-host'
+
 /** Where a client is pointed at. */
 export interface Target {
   readonly endpoint: string
   readonly credentials: Credentials
+  readonly style: Style
+  /** The authority that signed the endpoint's certificate, where it speaks TLS. */
+  readonly caFile: string | undefined
   /** A directory of the client's own, for its configuration. */
   readonly home: string
 }
@@ -83,6 +89,12 @@ export interface Client {
   /** What its lists show for a key; undefined where they leave it out. Absent: the key as it is. */
   listedAs?(key: string): string | undefined
   open(target: Target): Promise<Session>
+}
+
+/** The URL of an object, or of the bucket, in the target's style. */
+export function targetUrl(target: Target, bucket: string, path = ''): string {
+  const { protocol, host } = new URL(target.endpoint)
+  return target.style === 'path' ? `${target.endpoint}/${bucket}${path}` : `${protocol}//${bucket}.${host}${path}`
 }
 
 /** Reads go through this: the longest time that one action of a client may take. */

@@ -3,6 +3,7 @@ import { access, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promise
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type CommandOptions, run } from './command.ts'
+import { goProgram } from './install-go.ts'
 
 const INSTALL_TIMEOUT_MS = 20 * 60_000
 const SLOW: CommandOptions = { timeoutMs: INSTALL_TIMEOUT_MS }
@@ -10,6 +11,7 @@ const SLOW: CommandOptions = { timeoutMs: INSTALL_TIMEOUT_MS }
 /** The first with the AWS SDK for Go version 2 in its S3 backend. */
 const RCLONE_MINOR_MIN = 68
 const RCLONE_MODULE = 'github.com/rclone/rclone@v1.75.2'
+const MC_MODULE = 'github.com/minio/mc@v0.0.0-20250313080218-cf909e1063a9'
 const DEBIAN_KEYS = '/usr/share/keyrings/debian-archive-keyring.gpg'
 
 /** Installs the clients that the tests drive into a directory of the tests' own; the machine stays as it is. */
@@ -23,7 +25,7 @@ export class Installer {
   }
 
   /** The bin directory of a Python environment with exactly what `python/requirements-<name>.txt` lists. */
-  async python(name: 'clients' | 's3fs' | 'moto'): Promise<string> {
+  async python(name: 'clients' | 's3fs' | 'moto' | 'suites'): Promise<string> {
     const requirements = fileURLToPath(new URL(`python/requirements-${name}.txt`, import.meta.url))
     const python = (await run('python3', ['--version'])).stdout
     const wanted = createHash('sha256')
@@ -39,6 +41,26 @@ export class Installer {
       await writeFile(stamp, wanted)
     }
     return join(directory, 'bin')
+  }
+
+  /** MinIO's command line, built from its Go module. */
+  async mc(): Promise<string> {
+    this.#say('mc: building it the first time takes minutes')
+    return goProgram(join(this.#directory, 'go'), MC_MODULE)
+  }
+
+  /** The file that a module of the npm registry begins with. */
+  async nodeModule(name: string, version: string): Promise<string> {
+    const home = join(this.#directory, 'node')
+    const manifest = join(home, 'node_modules', name, 'package.json')
+    const installed = async (): Promise<{ version?: string; module?: string; main?: string }> =>
+      JSON.parse(await readFile(manifest, 'utf8').catch(() => '{}')) as { version?: string; module?: string; main?: string }
+    if ((await installed()).version !== version) {
+      await mkdir(home, { recursive: true })
+      await run('npm', ['install', '--no-save', '--no-audit', '--no-fund', '--prefix', home, `${name}@${version}`], SLOW)
+    }
+    const { module, main } = await installed()
+    return join(home, 'node_modules', name, module ?? main ?? 'index.js')
   }
 
   /** A rclone that is new enough: the machine's, else Debian's current package, else built from its Go module. */

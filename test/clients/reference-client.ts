@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import http from 'node:http'
 import https from 'node:https'
+import type { Style } from './client.ts'
 import { type Credentials, EMPTY, canonicalQuery, percentEncode, presignQuery, signHeaders } from './sign.ts'
 
 export interface Reply {
@@ -29,10 +30,14 @@ export class ReferenceClient {
   readonly #credentials: Credentials
   readonly #agent: http.Agent
 
-  constructor(endpoint: string, credentials: Credentials) {
+  readonly #style: Style
+
+  constructor(endpoint: string, credentials: Credentials, more: { readonly style?: Style; readonly ca?: string } = {}) {
     this.#endpoint = new URL(endpoint)
     this.#credentials = credentials
-    this.#agent = new (this.#transport().Agent)({ keepAlive: true, maxSockets: 4 })
+    this.#style = more.style ?? 'path'
+    const trust = more.ca === undefined ? {} : { ca: more.ca }
+    this.#agent = new (this.#transport().Agent)({ keepAlive: true, maxSockets: 4, ...trust })
   }
 
   async send(request: ReferenceRequest): Promise<Reply> {
@@ -84,9 +89,11 @@ export class ReferenceClient {
   }
 
   presign(method: string, bucket: string, key: string, expiresSeconds = 600): string {
-    const path = this.#path(bucket, key)
-    const parts = { method, host: this.#endpoint.host, path, query: {}, headers: {}, body: EMPTY }
-    return `${this.#endpoint.origin}${path}?${presignQuery(parts, this.#credentials, expiresSeconds)}`
+    const { protocol, host: plainHost } = this.#endpoint
+    const [host, path] =
+      this.#style === 'path' ? [plainHost, this.#path(bucket, key)] : [`${bucket}.${plainHost}`, `/${percentEncode(key, '/')}`]
+    const parts = { method, host, path, query: {}, headers: {}, body: EMPTY }
+    return `${protocol}//${host}${path}?${presignQuery(parts, this.#credentials, expiresSeconds)}`
   }
 
   close(): void {

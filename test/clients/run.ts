@@ -1,11 +1,13 @@
 /** `npm run test:clients`: unmodified S3 clients do their work direct and through hotbucket, and both are compared with the origin. */
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { spawn } from 'node:child_process'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { availableParallelism, homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { awsCli } from './adapters/aws-cli.ts'
 import { curl } from './adapters/curl.ts'
-import { libraryClients } from './adapters/libraries.ts'
+import { aws4fetch, libraryClients } from './adapters/libraries.ts'
+import { mc } from './adapters/mc.ts'
 import { rclone } from './adapters/rclone.ts'
 import { s3cmd } from './adapters/s3cmd.ts'
 import { killBackgroundProcesses } from './background-process.ts'
@@ -15,8 +17,26 @@ import { startOrigin } from './origins/start-origin.ts'
 import { ORIGIN_NAMES, type OriginName, type TestOrigin } from './origins/test-origin.ts'
 import { type ClientResult, report } from './report.ts'
 import { type Mode, type Where, runScenario } from './scenario/run-scenario.ts'
+import { type TlsFiles, type Variant, bucketOf, makeTlsFiles, withHostNames } from './variant.ts'
 
-const CLIENT_NAMES = ['aws-cli', 'boto3', 'sdk-js', 's3fs', 'pyarrow', 'rclone', 's3cmd', 'curl'] as const
+const CLIENT_NAMES = [
+  'aws-cli',
+  'boto3',
+  'sdk-js',
+  's3fs',
+  'pyarrow',
+  'rclone',
+  's3cmd',
+  'curl',
+  'mc',
+  'smart_open',
+  'tensorstore',
+  'object_store',
+  'aws4fetch',
+] as const
+
+const MC_VERSION = '2025-03-13'
+const AWS4FETCH_VERSION = '1.0.20'
 
 const USAGE = `npm run test:clients -- [options]
 
@@ -24,6 +44,12 @@ const USAGE = `npm run test:clients -- [options]
                   HOTBUCKET_TEST_ENDPOINT, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION
   --only NAME     one client, may be repeated: ${CLIENT_NAMES.join(', ')}
   --direct        without hotbucket: the baseline alone
+  --through       only through hotbucket
+  --style NAME    path or virtual-host; the latter needs root on Linux
+  --scheme NAME   http or https, between clients and hotbucket
+  --brief         fewer checks
+  --flag FLAG     one more flag for hotbucket, may be repeated
+  --json FILE     write what came of each check
   --program FILE  hotbucket's entry point; default bin/hotbucket.js
   --jobs N        clients at a time; default as many as there are cores, at most 4
   --keep          keep the directory with the logs of this run
@@ -33,6 +59,11 @@ interface Options {
   readonly origin: OriginName | undefined
   readonly only: readonly string[]
   readonly modes: readonly Mode[]
+  readonly variant: Variant
+  readonly flags: readonly string[]
+  readonly json: string | undefined
+  /** The host names of this run lead somewhere. */
+  readonly inNamespace: boolean
   readonly program: string
   readonly jobs: number
   readonly keep: boolean
@@ -45,6 +76,13 @@ function parseOptions(argv: string[]): Options {
       origin: { type: 'string' },
       only: { type: 'string', multiple: true, default: [] },
       direct: { type: 'boolean', default: false },
+      through: { type: 'boolean', default: false },
+      style: { type: 'string', default: 'path' },
+      scheme: { type: 'string', default: 'http' },
+      brief: { type: 'boolean', default: false },
+      flag: { type: 'string', multiple: true, default: [] },
+      json: { type: 'string' },
+      'run-id': { type: 'string' },
       program: { type: 'string', default: 'bin/hotbucket.js' },
       jobs: { type: 'string', default: String(Math.min(4, availableParallelism())) },
       keep: { type: 'boolean', default: false },
@@ -65,7 +103,16 @@ function parseOptions(argv: string[]): Options {
   return {
     origin,
     only: values.only,
-    modes: values.direct ? ['direct'] : ['direct', 'hotbucket'],
+    modes: values.direct ? ['direct'] : values.through ? ['hotbucket'] : ['direct', 'hotbucket'],
+    variant: {
+      style: values.style === 'virtual-host' ? 'virtual-host' : 'path',
+      scheme: values.scheme === 'https' ? 'https' : 'http',
+      brief: values.brief,
+      runId: values['run-id'] ?? `${process.pid}`,
+    },
+    flags: values.flag,
+    json: values.json,
+    inNamespace: values['run-id'] !== undefined,
     program: values.program,
     jobs,
     keep: values.keep,
@@ -86,8 +133,13 @@ async function prepareClients(names: readonly string[], installer: Installer): P
   }
   const bin = installer.python.bind(installer)
   await prepare(['aws-cli', 's3cmd'], async () => [awsCli(join(await bin('clients'), 'aws')), s3cmd(join(await bin('clients'), 's3cmd'))])
-  await prepare(['boto3', 'pyarrow', 'sdk-js'], async () => libraryClients({ clients: join(await bin('clients'), 'python'), s3fs: '' }))
-  await prepare(['s3fs'], async () => libraryClients({ clients: '', s3fs: join(await bin('s3fs'), 'python') }))
+  const none = { clients: '', s3fs: '', suites: '' }
+  const python = async (name: 'clients' | 's3fs' | 'suites'): Promise<string> => join(await bin(name), 'python')
+  await prepare(['boto3', 'pyarrow', 'sdk-js'], async () => libraryClients({ ...none, clients: await python('clients') }))
+  await prepare(['s3fs'], async () => libraryClients({ ...none, s3fs: await python('s3fs') }))
+  await prepare(['smart_open', 'tensorstore', 'object_store'], async () => libraryClients({ ...none, suites: await python('suites') }))
+  await prepare(['mc'], async () => [mc(await installer.mc(), MC_VERSION)])
+  await prepare(['aws4fetch'], async () => [aws4fetch(await installer.nodeModule('aws4fetch', AWS4FETCH_VERSION), AWS4FETCH_VERSION)])
   await prepare(['rclone'], async () => [rclone(await installer.rclone())])
   await prepare(['curl'], async () => [curl()])
   return clients
@@ -122,7 +174,7 @@ interface Job {
 async function runAll(
   clients: ReadonlyMap<string, Client | Error>,
   origin: TestOrigin,
-  options: Options & { readonly runDirectory: string },
+  options: Options & { readonly runDirectory: string; readonly tls: TlsFiles | undefined },
 ): Promise<ClientResult[]> {
   const results = new Map<string, ClientResult>()
   const jobs: Job[] = []
@@ -131,8 +183,7 @@ async function runAll(
     else jobs.push(...options.modes.map((mode) => ({ client, mode, results })))
   }
   const worker = async (): Promise<void> => {
-    for (let job = jobs.shift(); job !== undefined; job = jobs.shift())
-      await runJob(job, { origin, runDirectory: options.runDirectory, program: options.program })
+    for (let job = jobs.shift(); job !== undefined; job = jobs.shift()) await runJob(job, { ...options, origin })
   }
   await Promise.all(Array.from({ length: options.jobs }, worker))
   return CLIENT_NAMES.flatMap((name) => results.get(name) ?? [])
@@ -142,8 +193,26 @@ function say(line: string): void {
   process.stdout.write(`${line}\n`)
 }
 
+/** This very run again, where the names of its buckets are known as hosts. */
+async function runInNamespace(): Promise<number> {
+  const directory = await mkdtemp(join(tmpdir(), 'hotbucket-hosts-'))
+  const runId = `${process.pid}`
+  const buckets = CLIENT_NAMES.flatMap((name) => (['direct', 'hotbucket'] as const).map((mode) => bucketOf(name, mode, runId)))
+  const command = [process.execPath, ...process.argv.slice(1), '--run-id', runId]
+  const [program = '', ...words] = await withHostNames(directory, buckets, command)
+  const child = spawn(program, words, { stdio: 'inherit' })
+  const { promise, resolve, reject } = Promise.withResolvers<number>()
+  child.once('error', reject).once('exit', (code) => resolve(code ?? 2))
+  try {
+    return await promise
+  } finally {
+    await rm(directory, { recursive: true, force: true })
+  }
+}
+
 async function main(): Promise<number> {
   const options = parseOptions(process.argv.slice(2))
+  if (options.variant.style === 'virtual-host' && !options.inNamespace) return runInNamespace()
   const stateDirectory = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'hotbucket-tests')
   await mkdir(stateDirectory, { recursive: true })
   const runDirectory = await mkdtemp(join(tmpdir(), 'hotbucket-clients-'))
@@ -161,7 +230,9 @@ async function main(): Promise<number> {
     const motoServer = async (): Promise<string> => join(await installer.python('moto'), 'moto_server')
     origin = await startOrigin(options.origin, { stateDirectory, runDirectory, motoServer, say })
     say(`origin: ${origin.name} at ${origin.endpoint} after ${Math.round((Date.now() - startedMs) / 1000)} s`)
-    const results = await runAll(clients, origin, { ...options, runDirectory })
+    const tls = options.variant.scheme === 'https' ? await makeTlsFiles(runDirectory) : undefined
+    const results = await runAll(clients, origin, { ...options, runDirectory, tls })
+    if (options.json !== undefined) await writeFile(options.json, JSON.stringify(results))
     const { lines, passed, failed } = report(results, options.modes.includes('hotbucket') ? 'hotbucket' : 'direct')
     for (const line of ['', ...lines, '']) say(line)
     say(

@@ -25,7 +25,11 @@ import { percentEncode } from './sign.ts'
 const MIB = 1024 * 1024
 const PART_BYTES = 3 * MIB
 
-const s3 = new S3Client({ endpoint: need(process.argv[2], 'endpoint'), forcePathStyle: true, maxAttempts: 1 })
+const s3 = new S3Client({
+  endpoint: need(process.argv[2], 'endpoint'),
+  forcePathStyle: process.env['HOTBUCKET_TEST_STYLE'] === 'path',
+  maxAttempts: 1,
+})
 
 let seen: string[] = []
 s3.middlewareStack.add(

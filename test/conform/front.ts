@@ -84,7 +84,6 @@ export class Front {
   async stop(): Promise<void> {
     await this.quiet()
     this.#gate.close()
-    this.#sweeper.close()
     try {
       await this.#process.stop()
     } finally {

@@ -11,7 +11,7 @@ export interface Options {
   readonly keep: boolean
 }
 
-export const SUITE_NAMES = ['operations'] as const
+const SUITE_NAMES = ['operations', 'pyarrow', 'minio-go', 'versitygw'] as const
 
 const USAGE = `npm run conform -- [options]
 

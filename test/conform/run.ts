@@ -108,7 +108,7 @@ async function main(): Promise<number> {
       say,
     })
     say(`origin: ${origin.name} at ${origin.endpoint}`)
-    const rows = await runAll({ options, origin, runDirectory }, makeSuites(options, installer))
+    const rows = await runAll({ options, origin, runDirectory }, makeSuites(options, { installer, stateDirectory }))
     printTable(rows, origin.name, say)
     if (options.keep) say(`logs in ${runDirectory}`)
     const clean = rows.every((row) => row.verdict.differences.length === 0 && row.swept.differences.length === 0)

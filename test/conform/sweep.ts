@@ -34,14 +34,12 @@ const OWN_FIELDS: ReadonlySet<string> = new Set([
  * the objects are read as anyone would.
  */
 export class Sweeper {
-  readonly #direct: ReferenceClient
   readonly #origin: TestOrigin
   readonly #headers: Readonly<Record<string, string>>
   #result: SweepResult = { objects: 0, cached: 0, bytes: 0, differences: [] }
 
   constructor(origin: TestOrigin, askOrigin: boolean) {
     this.#origin = origin
-    this.#direct = new ReferenceClient(origin.endpoint, origin.credentials)
     this.#headers = askOrigin ? {} : { 'cache-control': 'only-if-cached' }
   }
 
@@ -51,19 +49,21 @@ export class Sweeper {
   }
 
   async sweep(objects: readonly TouchedObject[], endpoint: string): Promise<void> {
+    // Servers close connections that were idle from one sweep to the next.
+    const direct = new ReferenceClient(this.#origin.endpoint, this.#origin.credentials)
     const through = new ReferenceClient(endpoint, this.#origin.credentials)
     try {
-      for (const object of objects) await this.#compare(object, through)
+      for (const object of objects) await this.#compare(object, { direct, through })
     } finally {
+      direct.close()
       through.close()
     }
   }
 
-  close(): void {
-    this.#direct.close()
-  }
-
-  async #compare(object: TouchedObject, through: ReferenceClient): Promise<void> {
+  async #compare(
+    object: TouchedObject,
+    { direct, through }: { readonly direct: ReferenceClient; readonly through: ReferenceClient },
+  ): Promise<void> {
     let { objects, cached, bytes } = this.#result
     objects++
     const differences = [...this.#result.differences]
@@ -71,7 +71,7 @@ export class Sweeper {
       const ours = await through.send({ method, ...object, headers: this.#headers })
       if (ours.status === 504 || ours.status >= 300) continue
       if (method === 'GET') [cached, bytes] = [cached + 1, bytes + ours.body.length]
-      const wrong = wrongWith(ours, await this.#direct.send({ method, ...object }))
+      const wrong = wrongWith(ours, await direct.send({ method, ...object }))
       if (wrong !== undefined) differences.push(`${method} ${object.bucket}/${object.key}: ${wrong}`)
     }
     this.#result = { objects, cached, bytes, differences }

@@ -16,9 +16,9 @@ import { awsEnvironment } from './libraries.ts'
 
 type Aws = (...words: string[]) => Promise<CommandOutput>
 
-const CONFIGURATION = `[default]
+const configuration = (style: string): string => `[default]
 s3 =
-  addressing_style = path
+  addressing_style = ${style}
   signature_version = s3v4
   multipart_threshold = 8MB
   multipart_chunksize = 8MB
@@ -37,7 +37,7 @@ export function awsCli(program: string): Client {
     },
     async open(target) {
       const file = join(target.home, 'aws-config')
-      await writeFile(file, CONFIGURATION)
+      await writeFile(file, configuration(target.style === 'path' ? 'path' : 'virtual'))
       const env = awsEnvironment(target, { AWS_CONFIG_FILE: file })
       return sessionOf(
         awsActions(target, (...words) =>

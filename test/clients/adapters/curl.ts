@@ -11,6 +11,7 @@ import {
   need,
   rangeField,
   sessionOf,
+  targetUrl,
 } from '../client.ts'
 import { cleanEnvironment, run } from '../command.ts'
 import { ReferenceClient, decodeListedKey } from '../reference-client.ts'
@@ -41,7 +42,7 @@ export function curl(): Client {
     version: async () => /curl (\S+)/.exec((await run('curl', ['--version'])).stdout)?.[1] ?? 'unknown',
     limit: (action) => UNABLE[action],
     async open(target) {
-      const presigner = new ReferenceClient(target.endpoint, target.credentials)
+      const presigner = new ReferenceClient(target.endpoint, target.credentials, { style: target.style })
       return sessionOf(curlActions(target, presigner), () => presigner.close())
     },
   }
@@ -52,10 +53,11 @@ export async function curlUrl(
   url: string,
   file: string,
   words: readonly string[],
-  more: { readonly home: string; readonly config?: string },
+  more: { readonly home: string; readonly config?: string; readonly caFile?: string | undefined },
 ): Promise<CurlAnswer> {
   const heads = `${file}.heads`
-  const plain = ['-q', '-sS', '--globoff', '--path-as-is', '--max-time', String(ACTION_TIMEOUT_MS / 1000)]
+  const trust = more.caFile === undefined ? [] : ['--cacert', more.caFile]
+  const plain = ['-q', '-sS', ...trust, '--globoff', '--path-as-is', '--max-time', String(ACTION_TIMEOUT_MS / 1000)]
   const { stdout } = await run('curl', [...plain, '-D', heads, '-w', '%{http_code}', '-K', '-', ...words, url], {
     env: cleanEnvironment(more.home),
     input: more.config ?? '',
@@ -107,7 +109,7 @@ function curlActions(target: Target, presigner: ReferenceClient): ActionTable {
 async function signed(target: Target, { args, query, words, body }: SignedRequest): Promise<CurlAnswer> {
   const { accessKeyId, secretAccessKey, region } = target.credentials
   const path = args.key === undefined ? '' : `/${percentEncode(args.key, '/')}`
-  const url = `${target.endpoint}/${args.bucket}${path}${query ?? ''}`
+  const url = `${targetUrl(target, args.bucket, path === '' ? '/' : path)}${query ?? ''}`
   const file = need(args.file, 'file')
   await (words.includes('-o') ? writeFile(file, '') : undefined)
   // On stdin, not on the command line: every user of a machine may read command lines.
@@ -116,7 +118,11 @@ async function signed(target: Target, { args, query, words, body }: SignedReques
   const hash = `x-amz-content-sha256: ${createHash('sha256')
     .update(body ?? '')
     .digest('hex')}`
-  return curlUrl(url, file, ['--aws-sigv4', `aws:amz:${region}:s3`, '-H', hash, ...words], { home: target.home, config })
+  return curlUrl(url, file, ['--aws-sigv4', `aws:amz:${region}:s3`, '-H', hash, ...words], {
+    home: target.home,
+    config,
+    caFile: target.caFile,
+  })
 }
 
 async function expectOk({ args, query, words }: SignedRequest, answer: CurlAnswer): Promise<Answer> {

@@ -43,6 +43,8 @@ function environment(target: Target): Record<string, string> {
     RCLONE_CONFIG_S3_TYPE: 's3',
     RCLONE_CONFIG_S3_PROVIDER: 'Other',
     RCLONE_CONFIG_S3_ENDPOINT: target.endpoint,
+    RCLONE_CONFIG_S3_FORCE_PATH_STYLE: String(target.style === 'path'),
+    ...(target.caFile === undefined ? {} : { RCLONE_CA_CERT: target.caFile }),
     RCLONE_CONFIG_S3_REGION: target.credentials.region,
     RCLONE_CONFIG_S3_ACCESS_KEY_ID: target.credentials.accessKeyId,
     RCLONE_CONFIG_S3_SECRET_ACCESS_KEY: target.credentials.secretAccessKey,

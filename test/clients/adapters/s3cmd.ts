@@ -48,7 +48,8 @@ access_key = ${target.credentials.accessKeyId}
 secret_key = ${target.credentials.secretAccessKey}
 bucket_location = ${target.credentials.region}
 host_base = ${host}
-host_bucket = ${host}
+host_bucket = ${target.style === 'path' ? host : `%(bucket)s.${host}`}
+ca_certs_file = ${target.caFile ?? ''}
 use_https = ${protocol === 'https:' ? 'True' : 'False'}
 signature_v2 = False
 multipart_chunk_size_mb = 8

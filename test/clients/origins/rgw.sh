@@ -133,6 +133,7 @@ osd op num shards = 2
 [client.rgw]
 rgw data = $STORE/rgw
 rgw frontends = beast endpoint=127.0.0.1:$PORT tcp_nodelay=1
+rgw dns name = s3.localhost
 rgw s3 auth use sts = false
 rgw crypt require ssl = false
 rgw enable usage log = false

@@ -3,11 +3,13 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { BackgroundProcess } from '../background-process.ts'
 import { cleanEnvironment, run } from '../command.ts'
+import { goProgram } from '../install-go.ts'
 import { freePorts } from '../ports.ts'
 import { type OriginName, TEST_CREDENTIALS, type TestOrigin } from './test-origin.ts'
 
 const RGW_SCRIPT = fileURLToPath(new URL('rgw.sh', import.meta.url))
 const RGW_TIMEOUT_MS = 15 * 60_000
+const VERSITY_MODULE = 'github.com/versity/versitygw/cmd/versitygw@v1.8.0'
 const MOTO_TIMEOUT_MS = 60_000
 
 interface OriginOptions {
@@ -23,6 +25,7 @@ export async function startOrigin(name: OriginName | undefined, options: OriginO
   if (name === 'endpoint') return givenEndpoint()
   if (name === 'moto') return startMoto(options)
   if (name === 'rgw') return startRgw(options)
+  if (name === 'versitygw') return startVersityGateway(options)
   try {
     return await startRgw(options)
   } catch (error) {
@@ -57,7 +60,14 @@ async function startRgw(options: OriginOptions): Promise<TestOrigin> {
   try {
     const stdout = await script('up', directory, String(port), String(monitorPort))
     const version = /^version=(.*)$/m.exec(stdout)?.[1] ?? 'unknown'
-    return { name: `Ceph RGW ${version}`, endpoint: `http://127.0.0.1:${port}`, credentials: TEST_CREDENTIALS, port, stop }
+    return {
+      name: `Ceph RGW ${version}`,
+      endpoint: `http://127.0.0.1:${port}`,
+      credentials: TEST_CREDENTIALS,
+      port,
+      disposable: true,
+      stop,
+    }
   } catch (error) {
     await stop().catch(() => undefined)
     throw error
@@ -78,7 +88,41 @@ async function startMoto(options: OriginOptions): Promise<TestOrigin> {
   const stop = async (): Promise<void> => {
     await server.stop(5_000)
   }
-  return { name: 'moto', endpoint: `http://127.0.0.1:${port}`, credentials: TEST_CREDENTIALS, port, stop }
+  return { name: 'moto', endpoint: `http://127.0.0.1:${port}`, credentials: TEST_CREDENTIALS, port, disposable: true, stop }
+}
+
+/** The Versity gateway over a directory: codes and fields as AWS has them, signatures checked. */
+async function startVersityGateway(options: OriginOptions): Promise<TestOrigin> {
+  const program = await goProgram(join(options.stateDirectory, 'go'), VERSITY_MODULE)
+  const [port = 0] = await freePorts(1)
+  options.say(`origin: starting the Versity gateway on port ${port}`)
+  const home = join(options.runDirectory, 'versitygw')
+  const [data, versions] = [join(home, 'data'), join(home, 'versions')]
+  for (const directory of [data, versions]) await mkdir(directory, { recursive: true })
+  const { accessKeyId, secretAccessKey, region } = TEST_CREDENTIALS
+  const words = [
+    '--port',
+    `127.0.0.1:${port}`,
+    '--access',
+    accessKeyId,
+    '--secret',
+    secretAccessKey,
+    '--region',
+    region,
+    '--health',
+    '/health',
+  ]
+  const server = new BackgroundProcess([program, ...words, '--quiet', 'posix', '--versioning-dir', versions, data], {
+    name: 'versitygw',
+    env: cleanEnvironment(home),
+    logFile: join(home, 'versitygw.log'),
+  })
+  await server.waitFor(`http://127.0.0.1:${port}/health`, MOTO_TIMEOUT_MS)
+  const stop = async (): Promise<void> => {
+    await server.stop(5_000)
+  }
+  const name = VERSITY_MODULE.split('/').at(-1) ?? ''
+  return { name, endpoint: `http://127.0.0.1:${port}`, credentials: TEST_CREDENTIALS, port, disposable: true, stop }
 }
 
 function givenEndpoint(): TestOrigin {
@@ -91,7 +135,10 @@ function givenEndpoint(): TestOrigin {
     region: given('AWS_REGION') || 'us-east-1',
   }
   const endpoint = given('HOTBUCKET_TEST_ENDPOINT').replace(/\/$/, '')
-  return { name: endpoint, endpoint, credentials, port: undefined, stop: async () => undefined }
+  const { hostname, port } = new URL(endpoint)
+  // One on this machine can be counted at.
+  const local = hostname === '127.0.0.1' && endpoint.startsWith('http:') ? Number(port) : undefined
+  return { name: endpoint, endpoint, credentials, port: local, disposable: false, stop: async () => undefined }
 }
 
 /** Two runs must not share one store: starting it empties it. */

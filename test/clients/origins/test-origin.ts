@@ -8,10 +8,12 @@ export interface TestOrigin {
   readonly credentials: Credentials
   /** The local TCP port, where the server is ours; undefined for one that was given. */
   readonly port: number | undefined
+  /** Started for this run, and gone with all that is in it after it. */
+  readonly disposable: boolean
   stop(): Promise<void>
 }
 
-export const ORIGIN_NAMES = ['rgw', 'moto', 'endpoint'] as const
+export const ORIGIN_NAMES = ['rgw', 'moto', 'versitygw', 'endpoint'] as const
 export type OriginName = (typeof ORIGIN_NAMES)[number]
 
 /** Good for a throw-away server on 127.0.0.1 only; the signs in the secret are those that signers get wrong. */

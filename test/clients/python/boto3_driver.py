@@ -1,5 +1,6 @@
 """boto3 as it comes: default integrity checksums, the managed transfers for several connections and for multipart."""
 
+import os
 import sys
 
 import boto3
@@ -16,7 +17,7 @@ MULTIPART = TransferConfig(multipart_threshold=8 * MIB, multipart_chunksize=8 * 
 s3 = boto3.client(
     "s3",
     endpoint_url=sys.argv[1],
-    config=Config(signature_version="s3v4", s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}, connect_timeout=10, read_timeout=60),
+    config=Config(signature_version="s3v4", s3={"addressing_style": os.environ["HOTBUCKET_TEST_STYLE"]}, retries={"total_max_attempts": 1}, connect_timeout=10, read_timeout=60),
 )
 
 seen = []

@@ -19,6 +19,8 @@ fs = arrow_fs.S3FileSystem(
     endpoint_override=authority,
     scheme=scheme,
     background_writes=False,
+    force_virtual_addressing=os.environ["HOTBUCKET_TEST_STYLE"] == "virtual",
+    tls_ca_file_path=os.environ.get("HOTBUCKET_TEST_CA_FILE"),
     retry_strategy=arrow_fs.AwsStandardS3RetryStrategy(max_attempts=1),
 )
 

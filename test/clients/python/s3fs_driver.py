@@ -1,5 +1,6 @@
 """s3fs (fsspec over aiobotocore), the file system that pandas, dask, xarray and Hugging Face datasets read S3 with."""
 
+import os
 import sys
 
 import s3fs
@@ -14,7 +15,7 @@ fs = s3fs.S3FileSystem(
     use_listings_cache=False,
     skip_instance_cache=True,
     default_block_size=5 * MIB,
-    config_kwargs={"signature_version": "s3v4", "s3": {"addressing_style": "path"}, "retries": {"total_max_attempts": 1}},
+    config_kwargs={"signature_version": "s3v4", "s3": {"addressing_style": os.environ["HOTBUCKET_TEST_STYLE"]}, "retries": {"total_max_attempts": 1}},
 )
 
 

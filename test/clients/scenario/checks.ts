@@ -44,7 +44,14 @@ export interface CheckContext {
   /** What the origin has sent to hotbucket so far; undefined where nobody counts. */
   readonly bytesFromOrigin: (() => number) | undefined
   readonly workDirectory: string
+  /** Only what tells most. */
+  readonly brief: boolean
+  readonly caFile: string | undefined
 }
+
+/** Labels of the checks of a brief run: some sizes, some keys, one of each other kind. */
+const BRIEF =
+  /^(4 KiB|1 MiB\+1|5 MiB|spaces|plus|unicode|%2F|whole bucket|GET (4 KiB|plus)|PUT|same size|by parts|16 MiB\+1 in parts|\d+ keys|If-.*|1 MiB\+1, .*|20 MiB, (cold|warm))$/
 
 /** Bodies below this are too small to tell from heads in the count of the origin's bytes. */
 const COUNTED_BODY_BYTES_MIN = 1024 * 1024
@@ -68,6 +75,7 @@ export class Checks {
     needs: { readonly action: Action; readonly args: ActionArgs },
     body: () => Promise<void>,
   ): Promise<void> {
+    if (this.context.brief && !BRIEF.test(label)) return
     const limit = this.context.client.limit(needs.action, needs.args)
     if (limit !== undefined) {
       this.results.push({ column, label, outcome: 'unsupported', detail: limit })

@@ -149,7 +149,7 @@ async function checkPresignedGet(checks: Checks, one: Specimen): Promise<void> {
     const { url = '' } = await checks.context.session.act('presignGet', args)
     for (const state of ['cold', 'warm'] as const) {
       const file = checks.newFile()
-      const answer = await curlUrl(url, file, ['-o', file], { home: checks.context.workDirectory })
+      const answer = await curlUrl(url, file, ['-o', file], { home: checks.context.workDirectory, caFile: checks.context.caFile })
       const body = await readFile(file)
       if (answer.status !== 200)
         throw new Error(

@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ByteRelay } from '../byte-relay.ts'
 import type { Client } from '../client.ts'
@@ -8,6 +8,7 @@ import { ReferenceClient } from '../reference-client.ts'
 import { type Check, Checks } from './checks.ts'
 import { checkReads } from './reads.ts'
 import { checkWrites } from './writes.ts'
+import { DOMAIN, type TlsFiles, type Variant, bucketOf } from '../variant.ts'
 
 export type Mode = 'direct' | 'hotbucket'
 
@@ -23,6 +24,11 @@ export interface Where {
   readonly runDirectory: string
   /** hotbucket's entry point. */
   readonly program: string
+  /** More of hotbucket's flags. */
+  readonly flags: readonly string[]
+  readonly variant: Variant
+  /** Where the scheme is https. */
+  readonly tls: TlsFiles | undefined
 }
 
 interface Through {
@@ -34,11 +40,11 @@ interface Through {
 
 /** Everything for one client in one mode, in a bucket and, through hotbucket, with a hotbucket of its own. */
 export async function runScenario(client: Client, mode: Mode, where: Where): Promise<ScenarioResult> {
-  const { origin } = where
+  const { origin, variant } = where
   const startedMs = Date.now()
   const home = join(where.runDirectory, `${client.name}-${mode}`)
   await mkdir(home, { recursive: true })
-  const bucket = `hotbucket-test-${client.name}-${mode}-${process.pid}`
+  const bucket = bucketOf(client.name, mode, variant.runId)
   let [results, log]: [readonly Check[], string] = [[], '']
   {
     await using held = new AsyncDisposableStack()
@@ -48,12 +54,25 @@ export async function runScenario(client: Client, mode: Mode, where: Where): Pro
     held.defer(async () => direct.destroyBucket(bucket))
     const front = mode === 'hotbucket' ? await startThrough(where, home) : undefined
     held.defer(async () => void (await front?.stop()))
-    const endpoint = front?.hotbucket.endpoint ?? origin.endpoint
-    const through = front === undefined ? undefined : new ReferenceClient(endpoint, origin.credentials)
+    const tls = front === undefined ? undefined : where.tls
+    const plainEndpoint = front?.hotbucket.endpoint ?? origin.endpoint
+    const ca = tls === undefined ? {} : { ca: await readFile(tls.ca, 'utf8') }
+    const through = front === undefined ? undefined : new ReferenceClient(plainEndpoint, origin.credentials, ca)
+    const endpoint = variant.style === 'path' ? plainEndpoint : plainEndpoint.replace('127.0.0.1', DOMAIN)
     held.defer(() => through?.close())
-    const session = await client.open({ endpoint, credentials: origin.credentials, home })
+    const session = await client.open({ endpoint, credentials: origin.credentials, home, style: variant.style, caFile: tls?.ca })
     held.defer(async () => session.close())
-    const checks = new Checks({ client, session, bucket, direct, through, bytesFromOrigin: front?.bytesFromOrigin, workDirectory: home })
+    const checks = new Checks({
+      client,
+      session,
+      bucket,
+      direct,
+      through,
+      bytesFromOrigin: front?.bytesFromOrigin,
+      workDirectory: home,
+      brief: variant.brief,
+      caFile: tls?.ca,
+    })
     await checkReads(checks)
     await checkWrites(checks)
     if (front !== undefined) results = [...checks.results, await front.stop()]
@@ -63,7 +82,7 @@ export async function runScenario(client: Client, mode: Mode, where: Where): Pro
   return { checks: results, elapsedMs: Date.now() - startedMs, log }
 }
 
-async function startThrough({ origin, program }: Where, home: string): Promise<Through> {
+async function startThrough({ origin, program, flags, tls }: Where, home: string): Promise<Through> {
   const relay = origin.port === undefined ? undefined : await ByteRelay.listen(origin.port)
   try {
     const logFile = join(home, 'hotbucket.log')
@@ -73,6 +92,14 @@ async function startThrough({ origin, program }: Where, home: string): Promise<T
       credentials: origin.credentials,
       home,
       logFile,
+      flags: [
+        '--memory',
+        '256MiB',
+        '--domain',
+        DOMAIN,
+        ...flags,
+        ...(tls === undefined ? [] : ['--tls-cert', tls.certificate, '--tls-key', tls.key]),
+      ],
     })
     let stopped: Promise<Check> | undefined
     return {

@@ -37,7 +37,10 @@ async function checkPresignedPut(checks: Checks): Promise<void> {
       const file = checks.newFile()
       await writeFile(file, body)
       const reply = checks.newFile()
-      const { status } = await curlUrl(url, reply, ['-T', file, '-o', reply], { home: checks.context.workDirectory })
+      const { status } = await curlUrl(url, reply, ['-T', file, '-o', reply], {
+        home: checks.context.workDirectory,
+        caFile: checks.context.caFile,
+      })
       if (status !== 200)
         throw new Error(`PUT to the presigned URL: status ${status} ${await readFile(reply, 'utf8')}\n${withoutSignature(url)}`)
       await checks.expectStored(key, body)

@@ -56,7 +56,7 @@ async function runGroups(groups: readonly CheckGroup[], target: SuiteTarget, onl
     }
     await target.beforeCleanUp()
   } finally {
-    for (const bucket of buckets) await emptyBucket(sdk, bucket)
+    if (!target.origin.disposable) for (const bucket of buckets) await emptyBucket(sdk, bucket)
     raw.close()
     agent.destroy()
     sdk.destroy()
