@@ -45,6 +45,8 @@ interface LogLine {
   readonly message?: string
 }
 
+const OUTCOMES: Readonly<Record<string, CheckResult['outcome']>> = { PASS: 'pass', FAIL: 'fail' }
+
 /** One test may log several lines, and is as good as the worst of them. */
 function readResults(text: string): CheckResult[] {
   const results = new Map<string, CheckResult>()
@@ -52,10 +54,14 @@ function readResults(text: string): CheckResult[] {
     if (!line.startsWith('{')) continue
     const { name = '', status, error = '', message = '' } = JSON.parse(line) as LogLine
     if (name === '' || status === undefined) continue
-    const outcome = status === 'PASS' ? 'pass' : status === 'FAIL' ? 'fail' : 'skip'
+    const outcome = OUTCOMES[status] ?? 'skip'
     const before = results.get(name)?.outcome
-    if (before === undefined || outcome === 'fail' || (before === 'skip' && outcome === 'pass'))
+    if (decides(outcome, before))
       results.set(name, { name, outcome, detail: before === 'fail' ? (results.get(name)?.detail ?? '') : `${message} ${error}`.trim() })
   }
   return [...results.values()]
+}
+
+function decides(outcome: CheckResult['outcome'], before: CheckResult['outcome'] | undefined): boolean {
+  return before === undefined || outcome === 'fail' || (before === 'skip' && outcome === 'pass')
 }
