@@ -126,7 +126,7 @@ async function run(options: DemoOptions, spoil: (bytes: Buffer) => void = () => 
 }
 
 test('runDemo() ends by itself with a summary and exit code 0', async () => {
-  assert.equal(await run(optionsOf({ for: '1s' })), 0)
+  assert.equal(await run(optionsOf({ for: '4s' })), 0)
   assert.match(output.text, /Sample data: 20 objects/)
   assert.ok(existsSync(join(optionsOf({}).dataDirectory, 'scratch')), 'there is a bucket to write to')
   assert.match(output.text, /aws --endpoint-url http:\/\/127\.0\.0\.1:\d+ s3 ls/)
@@ -135,7 +135,7 @@ test('runDemo() ends by itself with a summary and exit code 0', async () => {
 })
 
 test('runDemo() ends with exit code 1 where bytes were wrong', async () => {
-  const code = await run(optionsOf({ for: '1s' }), (bytes) => bytes.fill(0))
+  const code = await run(optionsOf({ for: '4s' }), (bytes) => bytes.fill(0))
   assert.equal(code, 1)
   // The line is cut at the width of the view, so a long key leaves no room for all of the reason.
   assert.match(output.text, /signed reads, [1-9][\d,]* wrong, 0 failed/)
