@@ -4,7 +4,7 @@
  */
 import { parseArgs } from 'node:util'
 import { systemClock } from '../src/base/clock.ts'
-import { authenticate, type Authenticator } from '../src/gateway/authenticate.ts'
+import { identify, type Authenticator } from '../src/gateway/authenticate.ts'
 import { authorize } from '../src/gateway/authorize.ts'
 import { Clients } from '../src/gateway/clients.ts'
 import { Routes } from '../src/gateway/routes.ts'
@@ -102,7 +102,7 @@ function benchChecks(nowMs: number): Checks {
     clients,
     verifier: new SignatureVerifier({ lookup: (accessKeyId) => clients.find(accessKeyId), skewMs: 900_000 }),
     clock: { nowMs: () => nowMs, monotonicMs: () => 0 },
-    options: { anonymous: true, passThrough: false, domains: [] },
+    options: { anonymous: true, identity: 'verified', domains: [] },
     routes: new Routes({ origins: [{ buckets: ['*'], origin }], rules: [], mode: { kind: 'immutable' } }),
   }
 }
@@ -118,14 +118,14 @@ const STEPS: readonly { readonly name: string; readonly run: Step }[] = [
     name: 'authenticate',
     run: (wire, checks) => {
       const request = parseS3Request(headOf(wire), checks.options.domains)
-      return authenticate(request, checks)
+      return identify(request, checks)
     },
   },
   {
     name: 'authorize, route',
     run: (wire, checks) => {
       const request = parseS3Request(headOf(wire), checks.options.domains)
-      const { caller } = authenticate(request, checks)
+      const { caller } = identify(request, checks)
       authorize(caller, request)
       const bucket = request.bucket ?? ''
       return [checks.routes.originOf(bucket), checks.routes.modeOf(bucket, request.key ?? '')]

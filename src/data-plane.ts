@@ -72,7 +72,7 @@ export function createDataPlane(config: Config, parts: DataPlaneParts): DataPlan
     mode: config.mode,
     clients: config.clients,
     anonymous: config.anonymous,
-    passThrough: config.identity === 'pass-through',
+    identity: config.identity,
     domains: config.domains,
     clockSkewMs: config.limits.clockSkewMs,
     budget,

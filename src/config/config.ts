@@ -8,8 +8,7 @@ export interface Config {
   readonly workers: number
   readonly mode: Consistency
   readonly anonymous: boolean
-  /** `pass-through`: clients' signatures are the origin's to check; hotbucket holds no key. */
-  readonly identity: 'verified' | 'pass-through'
+  readonly identity: Identity
   /** Base domains for virtual-host style addressing: `bucket.<domain>`. */
   readonly domains: readonly string[]
   readonly region: string
@@ -22,6 +21,12 @@ export interface Config {
   readonly prices: PricesConfig
   readonly log: { readonly level: 'debug' | 'info' | 'warn' | 'error' | 'silent'; readonly requests: boolean }
 }
+
+/**
+ * Who checks clients' signatures: hotbucket (`verified`), the origin (`pass-through`; hotbucket holds no key), or each those of the keys
+ * that it knows (`mixed`): what hotbucket cannot check, unsigned requests among them, is the origin's to decide.
+ */
+export type Identity = 'verified' | 'pass-through' | 'mixed'
 
 /** What a process has to work with. */
 export interface Machine {
@@ -113,6 +118,8 @@ export interface ClientConfig {
   readonly secretAccessKey: string
   readonly sessionToken: string | undefined
   readonly grants: readonly GrantConfig[]
+  /** The origin knows this key, too. Absent: it does not. */
+  readonly sameKey?: boolean
 }
 
 export interface LimitsConfig {

@@ -146,4 +146,9 @@ Who may ask hotbucket:
 With \`identity: pass-through\` none of this applies: requests go to the origin as the clients sent and signed them, Host included, and
 the origin checks every one, reads of cached objects too. hotbucket then holds no key. The origin has to accept the Host that clients use:
 Ceph and MinIO take any that was signed, AWS only its own names.
+
+With \`identity: mixed\` both apply: clients that sign with a key that hotbucket knows (from \`clients\`, or the same key) are verified here
+and have hits by the consistency mode; requests of all others, unsigned ones too, go to the origin as they came, every read among them, and
+have its answer. So an origin with many accounts is served whole, and only the busiest need to be known. \`domains\` must then name the base domains
+that the origin reads in a Host.
 `

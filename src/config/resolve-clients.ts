@@ -10,10 +10,8 @@ const WHAT_TO_DO = 'list `clients` with their keys, or pass --anonymous to let e
 
 /** Who may ask: the keys that the file lists; with none and no `anonymous`, the keys that hotbucket itself uses upstream. */
 export function resolveClients(raw: RawConfig, origins: readonly OriginConfig[], scope: ResolveScope): ClientConfig[] {
-  if (raw.identity === 'pass-through') {
-    checkPassThrough(raw, origins, scope)
-    return []
-  }
+  if (raw.identity !== 'verified') checkPassThrough(raw, origins, scope)
+  if (raw.identity === 'pass-through') return []
   if (raw.clients.length === 0) return raw.anonymous ? [] : sameKeyClients(origins, scope)
   reportRepeatedKeys(raw, scope)
   return raw.clients.map((client) => ({
@@ -59,7 +57,7 @@ function sameKeyClients(origins: readonly OriginConfig[], scope: ResolveScope): 
     clients.map((client) => client.origins),
     scope,
   )
-  return clients.map((client) => ({ ...client.key, grants: grantsFor(client.origins) }))
+  return clients.map((client) => ({ ...client.key, grants: grantsFor(client.origins), sameKey: true }))
 }
 
 function grantsFor(origins: readonly OriginConfig[]): ClientConfig['grants'] {

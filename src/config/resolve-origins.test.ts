@@ -84,8 +84,8 @@ test('same key: the credentials of an origin may do everything with its buckets,
   const actions = ['read', 'read-version', 'write', 'delete', 'delete-version', 'list', 'admin']
   const everything = (bucket: string) => ({ bucket, prefix: '', actions })
   assert.deepEqual(clients, [
-    { ...key, grants: [everything('a-*'), everything('b')] },
-    { accessKeyId: 'AKENV', secretAccessKey: 'env-secret', sessionToken: undefined, grants: [everything('c-*')] },
+    { ...key, grants: [everything('a-*'), everything('b')], sameKey: true },
+    { accessKeyId: 'AKENV', secretAccessKey: 'env-secret', sessionToken: undefined, grants: [everything('c-*')], sameKey: true },
   ])
 })
 
@@ -174,5 +174,19 @@ test('pass-through needs no keys, and refuses what it cannot keep as it was sign
     'anonymous: false with `identity: pass-through`: the origin decides on unsigned requests',
     'identity: origins that check signatures: origin "files" is a directory',
     'identity: origins without a path: the URL of origin "below" has one, and clients sign the path',
+  ])
+})
+
+test('mixed knows keys as verified does, and refuses what pass-through refuses but for them', () => {
+  const mixed = { identity: 'mixed', origin: 'https://s3.example' }
+  const client = { accessKeyId: 'a', secretAccessKey: 'b', grants: [{ bucket: '*' }] }
+  const fine = resolve({ ...mixed, clients: [client] })
+  assert.deepEqual([fine.problems, fine.clients.length], [[], 1])
+  const [origin] = fine.origins
+  assert.equal(origin?.kind === 's3' ? origin.credentials.kind : '', 'default-chain')
+  const wrong = { ...mixed, anonymous: true, clients: [client], origin: 'https://s3.example/prefix' }
+  assert.deepEqual(resolve(wrong).problems, [
+    'anonymous: false with `identity: mixed`: the origin decides on unsigned requests',
+    'identity: origins without a path: the URL of origin "default" has one, and clients sign the path',
   ])
 })

@@ -224,10 +224,10 @@ export const configSchema = z.strictObject({
     flagSets: true,
     doc: 'Clients need no signature, and everybody who can connect may do everything.',
   }),
-  identity: option(word('verified', 'pass-through'), {
+  identity: option(word('verified', 'mixed', 'pass-through'), {
     fallback: 'verified',
     flag: 'identity',
-    doc: 'Who checks who asks: hotbucket, which then signs for the origin itself (`verified`), or the origin, for every request, as the client signed it (`pass-through`). See "Credentials".',
+    doc: 'Who checks who asks: hotbucket, which then signs for the origin itself (`verified`); the origin, for every request, as the client signed it (`pass-through`); or each for the keys that it knows (`mixed`). See "Credentials".',
   }),
   domains: list(domain, { fallback: [], flag: 'domain', doc: 'Base domains for virtual-host addressing: `BUCKET.DOMAIN`.' }),
   region: maybe(regionName, {

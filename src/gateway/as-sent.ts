@@ -2,7 +2,6 @@ import { headerValue, withoutHeaders, type HeaderList } from '../base/header-lis
 import type { OriginRequest } from '../origin/origin.ts'
 import { untouchedRequestFields } from '../s3/headers.ts'
 import { queryValuesAnyCase } from '../s3/query.ts'
-import type { RequestContext } from './context.ts'
 import type { S3Request } from './s3-request.ts'
 
 /** What of a client's request goes up in its name: plain values. */
@@ -12,11 +11,6 @@ export type SentRequest = Pick<S3Request, 'headers' | 'query' | 'rawQuery' | 'ra
 export function asSent(request: SentRequest): Pick<OriginRequest, 'rawQuery' | 'headers' | 'asSent'> {
   const { rawQuery, rawPath, host } = request
   return { rawQuery, headers: untouchedRequestFields(request.headers), asSent: { host, rawPath } }
-}
-
-/** Whether hotbucket checks no signatures and leaves all of that to the origin. */
-export function isPassThrough(context: Pick<RequestContext, 'gateway'>): boolean {
-  return context.gateway.options.passThrough
 }
 
 /**

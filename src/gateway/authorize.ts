@@ -43,6 +43,12 @@ export function authorizeDeletion(
   requireGrant(caller, object.versionId === undefined ? 'delete' : 'delete-version', object.bucket, object.key)
 }
 
+/** Whether the caller may delete every object of a bucket, in every version: then it need not be known which ones a request names. */
+export function mayDeleteAnything(caller: Caller, bucket: string): boolean {
+  if (caller.kind !== 'client') return true
+  return caller.client.may('delete', bucket, '') && caller.client.may('delete-version', bucket, '')
+}
+
 /** Refuses a form upload that the caller may not make; its fields can open or lock the object like those of a PUT. */
 export function authorizeFormUpload(
   caller: Caller,

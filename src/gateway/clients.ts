@@ -9,6 +9,8 @@ export interface Client {
   readonly accessKeyId: string
   readonly secretAccessKey: string
   readonly sessionToken: string | undefined
+  /** The origin knows this key, too. */
+  readonly sameKey: boolean
   /** `keyOrPrefix`: the decoded key, or the prefix of a listing. */
   may(action: GrantAction, bucket: string, keyOrPrefix: string): boolean
 }
@@ -24,6 +26,7 @@ export class Clients {
         accessKeyId: config.accessKeyId,
         secretAccessKey: config.secretAccessKey,
         sessionToken: config.sessionToken,
+        sameKey: config.sameKey ?? false,
         may: (action, bucket, keyOrPrefix) => grants.some((grants_) => grants_(action, bucket, keyOrPrefix)),
       })
     }

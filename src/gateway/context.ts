@@ -19,6 +19,8 @@ export interface RequestContext {
   /** What the signature said of the payload; undefined for anonymous requests. */
   readonly verified: Verified | undefined
   readonly origin: Origin
+  /** hotbucket does not check who asks: the request goes up in the client's name, as it came, and only the origin's answer counts. */
+  readonly passThrough: boolean
 }
 
 /** A request for one object that the cache may answer. */
@@ -38,7 +40,15 @@ export interface ReadContext extends RequestContext {
  * version id. The current version and a version by its id are two objects: what is current changes, a version does not.
  */
 export function cacheKeyOf(context: RequestContext, key: string, versionId?: string): string {
-  const bucket = bucketName(context)
+  return keyIn(context, bucketName(context), key, versionId)
+}
+
+/** All names under which a write must look for an object: those of its own kind of clients, and of the other where both are served. */
+export function cacheKeysOf(context: RequestContext, key: string, versionId?: string): string[] {
+  return bucketNames(context).map((bucket) => keyIn(context, bucket, key, versionId))
+}
+
+function keyIn(context: RequestContext, bucket: string, key: string, versionId: string | undefined): string {
   const version = versionId === undefined ? '' : `@${versionId}`
   return `${bucket}\0${context.gateway.epochs.of(bucket)}${version}\0${key}`
 }
@@ -48,7 +58,18 @@ export function cacheKeyOf(context: RequestContext, key: string, versionId?: str
  * way than we do: then the Host is part of the name.
  */
 export function bucketName(context: RequestContext): string {
-  const { origin, request, gateway } = context
-  const host = gateway.options.passThrough ? `\0${request.host.toLowerCase()}` : ''
-  return `${origin.name}\0${request.bucket ?? ''}${host}`
+  return context.passThrough ? untouchedBucketName(context) : verifiedBucketName(context)
+}
+
+/** The names that the request's bucket has for all who may ask here. */
+export function bucketNames(context: RequestContext): string[] {
+  return context.gateway.options.identity === 'mixed' ? [verifiedBucketName(context), untouchedBucketName(context)] : [bucketName(context)]
+}
+
+function verifiedBucketName({ origin, request }: RequestContext): string {
+  return `${origin.name}\0${request.bucket ?? ''}`
+}
+
+function untouchedBucketName(context: RequestContext): string {
+  return `${verifiedBucketName(context)}\0${context.request.host.toLowerCase()}`
 }

@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import type { MemoryBudget } from '../base/memory-budget.ts'
 import type { FetchAsk, FetchRange } from '../cache/api.ts'
 import type { Cache } from '../cache/cache.ts'
-import type { ClientConfig, Consistency, RuleConfig } from '../config/config.ts'
+import type { ClientConfig, Consistency, Identity, RuleConfig } from '../config/config.ts'
 import type { Origin } from '../origin/origin.ts'
 import { SignatureVerifier } from '../s3/sigv4/signature-verifier.ts'
 import { SigningKeys } from '../s3/sigv4/signing-keys.ts'
@@ -35,7 +35,8 @@ export interface GatewayParts {
   readonly mode: Consistency
   readonly clients: readonly ClientConfig[]
   readonly anonymous: boolean
-  readonly passThrough?: boolean
+  /** Default: `verified`. */
+  readonly identity?: Identity
   readonly domains: readonly string[]
   readonly clockSkewMs: number
   readonly budget: MemoryBudget
@@ -67,6 +68,6 @@ export function createGateway(parts: GatewayParts): Gateway {
     requestIds: new RequestIds(worker),
     askTimes: new AskTimes(parts.clock),
     settle: parts.settle,
-    options: { anonymous: parts.anonymous, passThrough: parts.passThrough ?? false, domains: parts.domains },
+    options: { anonymous: parts.anonymous, identity: parts.identity ?? 'verified', domains: parts.domains },
   }
 }

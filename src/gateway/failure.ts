@@ -59,9 +59,11 @@ function retryAfter(refusal: Refusal): string {
   return refusal.code === 'SlowDown' ? 'Retry-After: 1\r\n' : ''
 }
 
+const CODE_OF_ENGINE_STATUS: Readonly<Record<number, S3ErrorCode>> = { 405: 'MethodNotAllowed', 431: 'RequestHeaderSectionTooLarge' }
+
 /** What the engine answers to what is no HTTP request: S3's XML too, so that SDKs can read it. */
 export function renderEngineError(status: number, reason: string, requestId: string): { fields: string; body: Uint8Array } {
-  const code: S3ErrorCode = status >= 500 ? 'ServiceUnavailable' : status === 431 ? 'RequestHeaderSectionTooLarge' : 'InvalidRequest'
+  const code = CODE_OF_ENGINE_STATUS[status] ?? (status >= 500 ? 'ServiceUnavailable' : 'InvalidRequest')
   const body = Buffer.from(errorXml({ code, message: reason, requestId }), 'utf8')
   const fields = `Content-Type: ${ERROR_CONTENT_TYPE}\r\nx-amz-request-id: ${requestId}\r\nCache-Status: ${cacheStatus({ outcome: 'refused', reason: 'malformed' })}\r\n`
   return { fields, body }

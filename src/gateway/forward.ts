@@ -6,7 +6,7 @@ import { contentLength, forwardedRequestFields, forwardedResponseFields } from '
 import { stripAuthQuery } from '../s3/query.ts'
 import type { Outcome, Reason } from '../signals/vocabulary.ts'
 import { answer, answerStream } from './answer.ts'
-import { asSent, isPassThrough } from './as-sent.ts'
+import { asSent } from './as-sent.ts'
 import type { RequestContext } from './context.ts'
 import { lateError } from './late-error.ts'
 import { clientPayload, type ClientPayload } from './payload.ts'
@@ -60,7 +60,7 @@ async function ask(context: RequestContext, sent: ClientPayload, signal: AbortSi
     method: request.method,
     bucket: request.bucket,
     rawKey: request.rawKey,
-    ...(isPassThrough(context) ? asSent(request) : signedAfresh(context)),
+    ...(context.passThrough ? asSent(request) : signedAfresh(context)),
     payload: sent.payload,
     body: sent.body,
     bodyLength: sent.length,

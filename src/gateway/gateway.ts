@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import type { MemoryBudget } from '../base/memory-budget.ts'
 import type { Cache } from '../cache/cache.ts'
+import type { Identity } from '../config/config.ts'
 import type { SignatureVerifier } from '../s3/sigv4/signature-verifier.ts'
 import type { SigningKeys } from '../s3/sigv4/signing-keys.ts'
 import type { RequestRecord } from '../signals/record.ts'
@@ -39,8 +40,8 @@ export interface Gateway {
   readonly options: {
     /** Requests without a signature are served. */
     readonly anonymous: boolean
-    /** Signatures are the origin's to check: requests go up as they came. */
-    readonly passThrough: boolean
+    /** Whose signatures are checked here; what others send goes up as it came. */
+    readonly identity: Identity
     readonly domains: readonly string[]
   }
 }

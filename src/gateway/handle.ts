@@ -8,7 +8,7 @@ import { parseRange } from '../s3/range.ts'
 import { RequestRecord } from '../signals/record.ts'
 import type { Reason } from '../signals/vocabulary.ts'
 import { admitBody } from './admit-body.ts'
-import { authenticate } from './authenticate.ts'
+import { identify } from './authenticate.ts'
 import { authorize } from './authorize.ts'
 import { cacheKeyOf, type RequestContext } from './context.ts'
 import type { Answerable } from './answer.ts'
@@ -47,12 +47,12 @@ function handle(exchange: Exchange, gateway: Gateway): Promise<void> | undefined
 function begin(exchange: Exchange, gateway: Gateway, record: RequestRecord): Promise<void> | undefined {
   const request = parseS3Request(exchange.head, gateway.options.domains)
   describeRequest(record, request)
-  const { caller, verified } = gateway.options.passThrough ? UNKNOWN_CALLER : authenticate(request, gateway)
+  const { caller, verified, passThrough } = identify(request, gateway)
   record.accessKeyId = verified?.accessKeyId
   authorize(caller, request)
   const origin = originOf(request, gateway)
   record.origin = origin.name
-  return dispatch({ gateway, exchange, record, request, caller, verified, origin })
+  return dispatch({ gateway, exchange, record, request, caller, verified, origin, passThrough })
 }
 
 async function answerLater(to: Answerable, answering: Promise<void>): Promise<void> {
@@ -91,9 +91,6 @@ function noteGone(record: RequestRecord, { why, message }: ClientGone): void {
   record.failure = message
 }
 
-/** Whose signature only the origin can check: nothing is served to them before it did. */
-const UNKNOWN_CALLER = { caller: { kind: 'anonymous' }, verified: undefined } as const
-
 function openRecord(exchange: Exchange, gateway: Gateway): RequestRecord {
   const record = new RequestRecord(gateway.requestIds.next(), gateway.clock.nowMs(), gateway.clock.monotonicMs())
   record.clientAddress = exchange.peer.address
@@ -117,9 +114,8 @@ function originOf(request: S3Request, gateway: Gateway): Origin {
 
 function dispatch(context: RequestContext): Promise<void> | undefined {
   admitBody(context)
-  const { request, gateway } = context
+  const { request, gateway, passThrough } = context
   const { operation } = request
-  const { passThrough } = gateway.options
   if (!passThrough && operation === 'CreateSession') {
     throw new Refusal('NotImplemented', { message: 'A session is for one signing key at the origin, and clients have others here' })
   }
@@ -149,6 +145,7 @@ function dispatch(context: RequestContext): Promise<void> | undefined {
     caller,
     verified,
     origin,
+    passThrough,
     bucket,
     rawKey: request.rawKey ?? '',
     cacheKey,
@@ -168,7 +165,7 @@ function bypassReason(context: RequestContext): Reason | undefined {
   const cacheable = requestCacheability({
     headers: request.headers,
     query: request.query,
-    signed: verified !== undefined || context.gateway.options.passThrough,
+    signed: verified !== undefined || context.passThrough,
   })
   return cacheable === 'cacheable' ? undefined : 'uncacheable-request'
 }

@@ -1,5 +1,5 @@
 import type { QueryParameter } from '../s3/query.ts'
-import { isPassThrough, type SentRequest } from './as-sent.ts'
+import type { SentRequest } from './as-sent.ts'
 import type { ReadContext } from './context.ts'
 import type { MeterRef } from './meters.ts'
 
@@ -27,7 +27,7 @@ export function objectAskOf(context: ReadContext): ObjectAsk {
 }
 
 function sentRequest(context: ReadContext): SentRequest | undefined {
-  if (!isPassThrough(context)) return undefined
+  if (!context.passThrough) return undefined
   const { headers, query, rawQuery, rawPath, host } = context.request
   return { headers, query, rawQuery, rawPath, host }
 }

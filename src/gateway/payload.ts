@@ -5,14 +5,13 @@ import { Refusal } from '../s3/errors.ts'
 import type { Operation } from '../s3/operation.ts'
 import { decodeAwsChunked, parseDecodedLength, parseTrailerNames } from '../s3/sigv4/chunked.ts'
 import { parsePayload, type ChunkedMode } from '../s3/sigv4/payload.ts'
-import { isPassThrough } from './as-sent.ts'
 import type { RequestContext } from './context.ts'
 
 /** A request body without aws-chunked framing, and what is known of its integrity. */
 export interface ClientPayload {
   readonly payload: Payload
   readonly body: ByteSource
-  /** Decoded bytes; undefined only for a body in chunks of HTTP that goes up in the client's name. */
+  /** Decoded bytes; undefined for a body in chunks of HTTP, which goes up in chunks: origins differ in whether they take it. */
   readonly length: number | undefined
   /** The fields before it, where it is a form. */
   readonly form?: OriginForm
@@ -25,14 +24,13 @@ const NEEDS_LENGTH: ReadonlySet<Operation> = new Set<Operation>(['PutObject', 'U
 export function clientPayload(context: RequestContext): ClientPayload {
   const { exchange, verified, request } = context
   const { body } = exchange
-  if (isPassThrough(context)) return { payload: { kind: body.present ? 'unsigned' : 'none' }, body, length: body.present ? body.length : 0 }
+  if (context.passThrough) return { payload: { kind: body.present ? 'unsigned' : 'none' }, body, length: body.present ? body.length : 0 }
   const declared = parsePayload(verified?.payload ?? headerValue(request.headers, 'x-amz-content-sha256'))
   if (declared.kind === 'chunked') return decodedPayload(context, declared.mode)
   if (headerValue(request.headers, 'content-length') === undefined && !body.present && NEEDS_LENGTH.has(request.operation)) {
     throw new Refusal('MissingContentLength')
   }
   if (!body.present) return { payload: declared.kind === 'sha256' ? declared : { kind: 'none' }, body, length: 0 }
-  if (body.length === undefined) throw new Refusal('MissingContentLength')
   return { payload: declared, body, length: body.length }
 }
 

@@ -4,8 +4,8 @@ import type { OriginForm } from '../origin/origin.ts'
 import { MAX_KEY_BYTES } from '../s3/address.ts'
 import { Refusal } from '../s3/errors.ts'
 import { formValue, readForm, type FormUpload } from '../s3/post/form.ts'
+import { keyOfCredential } from '../s3/sigv4/claimed-keys.ts'
 import { verifyForm, withoutSignature, type PostPolicy } from '../s3/post/policy.ts'
-import { isPassThrough } from './as-sent.ts'
 import { authorizeFormUpload } from './authorize.ts'
 import type { Caller } from './clients.ts'
 import type { RequestContext } from './context.ts'
@@ -19,26 +19,33 @@ const FILE_NAME_VARIABLE = '${filename}'
  * PostObject: a browser's form, authenticated by the policy in it. The policy is verified against the client's key and signed again with the
  * origin's, which checks its conditions; the file flows by.
  */
-export async function forwardForm(context: RequestContext): Promise<void> {
-  const { request, exchange, record } = context
-  refuseOtherSignatures(context)
+export async function forwardForm(given: RequestContext): Promise<void> {
+  const { request, exchange, record } = given
+  refuseOtherSignatures(given)
   const { length } = exchange.body
   if (length === undefined) throw new Refusal('MissingContentLength')
-  const form = await readForm(counted(context, exchange.body), headerValue(request.headers, 'content-type') ?? '')
+  const form = await readForm(counted(given, exchange.body), headerValue(request.headers, 'content-type') ?? '')
+  const context = { ...given, passThrough: given.passThrough && !isSignedHere(given, form) }
   const key = formValue(form.fields, 'key')
   if (key === undefined || key === '') {
     throw new Refusal('InvalidArgument', { message: "Bucket POST must contain a field named 'key'.", fields: { ArgumentName: 'key' } })
   }
   if (key.length > MAX_KEY_BYTES) throw new Refusal('KeyTooLongError')
   record.key = key
-  const payload = isPassThrough(context) ? asItCame(form, length) : authenticated(context, form, { key, length })
+  const payload = context.passThrough ? asItCame(form, length) : authenticated(context, form, { key, length })
   await forwardForgetting(context, touchedBy(key, form.fileName), payload)
+}
+
+/** In mixed mode, whether a form names a key that only hotbucket knows. */
+function isSignedHere({ gateway }: RequestContext, form: FormUpload): boolean {
+  const accessKeyId = keyOfCredential(formValue(form.fields, 'x-amz-credential') ?? '')
+  return gateway.options.identity === 'mixed' && gateway.clients.find(accessKeyId)?.sameKey === false
 }
 
 /** A form is signed in its fields; a signature elsewhere would say something else. */
 function refuseOtherSignatures(context: RequestContext): void {
   const { headers } = context.request
-  if (isPassThrough(context) || headerValues(headers, 'authorization').length === 0) return
+  if (context.passThrough || headerValues(headers, 'authorization').length === 0) return
   throw new Refusal('InvalidArgument', { message: 'Only one auth mechanism allowed; a form upload is signed in its fields' })
 }
 

@@ -1,3 +1,4 @@
+import { headerValue } from '../base/header-list.ts'
 import { VersionGone, type CachedHead } from '../cache/api.ts'
 import { OriginFailure } from '../origin/origin.ts'
 import { hasUnusualConditions } from '../s3/conditions.ts'
@@ -190,6 +191,11 @@ async function finish(context: ReadContext, findings: Findings, how: { generatio
       // An error to HEAD has no body, and clients read S3's errors from the body.
       if (context.request.method === 'GET' && asked === 'HEAD' && opened.status < 500) {
         return fetchAbsent(context, { itself, wantsError: true })
+      }
+      // Another range went up than this client wants, and servers differ in whether they look at the range first.
+      if (opened.status === 400 && headerValue(context.request.headers, 'range') !== undefined) {
+        await forward(context, { outcome: 'pass', reason: 'uncacheable-object' })
+        return 'done'
       }
       record.outcome = leads ? 'miss' : 'coalesced'
       record.reason = opened.status >= 500 ? 'origin' : record.reason

@@ -4,9 +4,8 @@ import { BODILESS, OriginFailure } from '../origin/origin.ts'
 import { Refusal } from '../s3/errors.ts'
 import { operationInfo, type Operation } from '../s3/operation.ts'
 import { MAX_DELETE_XML_BYTES, parseDeleteObjects } from '../s3/request-xml.ts'
-import { isPassThrough } from './as-sent.ts'
-import { authorizeDeletion, copySource, renameSource } from './authorize.ts'
-import { bucketName, cacheKeyOf, type RequestContext } from './context.ts'
+import { authorizeDeletion, copySource, mayDeleteAnything, renameSource } from './authorize.ts'
+import { bucketNames, cacheKeysOf, type RequestContext } from './context.ts'
 import { forward } from './forward.ts'
 import { invalidateObject } from './invalidate.ts'
 import { NULL_VERSION, versionParameter } from './object-version.ts'
@@ -75,10 +74,25 @@ async function forwardDeleteObjects(context: RequestContext): Promise<void> {
 
 async function forwardDeletion(context: RequestContext, sent: ClientPayload, body: Uint8Array): Promise<void> {
   const bucket = context.request.bucket ?? ''
-  const { objects } = parseDeleteObjects(body)
-  for (const { key, versionId } of objects) authorizeDeletion(context.caller, { bucket, key, versionId })
   context.record.bytesReceived += body.length
+  const objects = namedObjects(body)
+  if (objects instanceof Refusal) {
+    if (!mayDeleteAnything(context.caller, bucket)) throw objects
+    await forwardForgetting(context, 'whole-bucket', { ...sent, body: sourceOf(body) })
+    return
+  }
+  for (const { key, versionId } of objects) authorizeDeletion(context.caller, { bucket, key, versionId })
   await forwardForgetting(context, objects, { ...sent, body: sourceOf(body) })
+}
+
+/** The objects in a body of DeleteObjects, or why it cannot be read for certain: origins differ in what else they take. */
+function namedObjects(body: Uint8Array): readonly Touched[] | Refusal {
+  try {
+    return parseDeleteObjects(body).objects
+  } catch (error) {
+    if (error instanceof Refusal) return error
+    throw error
+  }
 }
 
 /** Objects of the request's bucket that the operation may change. Keys are decoded. */
@@ -109,7 +123,7 @@ async function changedVersion(context: RequestContext): Promise<string | undefin
   const { request, record, origin } = context
   const { operation } = request
   // Nothing can be asked in the client's name but what it signed; every later read asks the origin anyway.
-  if (isPassThrough(context)) return undefined
+  if (context.gateway.options.identity === 'pass-through') return undefined
   if (operationInfo(operation).effect !== 'metadata' && !CHANGES_CURRENT_VERSION.has(operation)) return undefined
   record.originRequests += 1
   try {
@@ -135,22 +149,25 @@ async function changedVersion(context: RequestContext): Promise<string | undefin
 function addAnsweredVersion(context: RequestContext, headers: HeaderList, names: Set<string>): void {
   const versionId = headerValue(headers, 'x-amz-version-id')
   const key = context.request.key ?? context.record.key
-  if (versionId !== undefined && key !== undefined) names.add(cacheKeyOf(context, key, versionId))
+  if (versionId === undefined || key === undefined) return
+  for (const name of cacheKeysOf(context, key, versionId)) names.add(name)
 }
 
 /** Cache keys of everything that a write may change. */
 function forgottenNames(context: RequestContext, touched: readonly Touched[]): Set<string> {
   const names = new Set<string>()
   for (const { key, versionId } of touched) {
-    names.add(cacheKeyOf(context, key))
-    names.add(cacheKeyOf(context, key, NULL_VERSION))
-    if (versionId !== undefined) names.add(cacheKeyOf(context, key, versionId))
+    for (const version of [undefined, NULL_VERSION, versionId]) {
+      for (const name of cacheKeysOf(context, key, version)) names.add(name)
+    }
   }
   return names
 }
 
 function forgetBucket(context: RequestContext): () => Promise<void> {
-  return async () => context.gateway.epochs.forget(bucketName(context))
+  return async () => {
+    for (const name of bucketNames(context)) context.gateway.epochs.forget(name)
+  }
 }
 
 function forgetObjects(context: RequestContext, names: ReadonlySet<string>): () => Promise<void> {

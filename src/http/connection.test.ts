@@ -243,7 +243,7 @@ test('refusals have the status that fits, in plain text by default', async (t) =
   const { connect } = await startServer(t, echo, { limits: { headBytes: 1000 } })
   const cases: [string, number][] = [
     ['GET / HTTP/2.0\r\nHost: a\r\n\r\n', 505],
-    ['BREW / HTTP/1.1\r\nHost: a\r\n\r\n', 501],
+    ['BREW / HTTP/1.1\r\nHost: a\r\n\r\n', 405],
     [`GET /${'k'.repeat(2000)} HTTP/1.1\r\n`, 414],
     [`GET / HTTP/1.1\r\nX: ${'k'.repeat(2000)}\r\n`, 431],
     ['GET / HTTP/1.1\n\n', 400],

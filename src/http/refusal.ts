@@ -10,7 +10,7 @@ interface Refusal {
 /** Every refusal, its status and its sentence for people. */
 export const REFUSALS = {
   'bad-request-line': { status: 400, text: 'The request line is not "method target HTTP/1.1"' },
-  'unknown-method': { status: 501, text: 'The method is not supported' },
+  'unknown-method': { status: 405, text: 'The method is not supported' },
   'bad-target': { status: 400, text: 'The request target has an illegal form or byte' },
   'target-too-long': { status: 414, text: 'The request target is too long' },
   'unsupported-version': { status: 505, text: 'Only HTTP/1.1 and HTTP/1.0 are supported' },

@@ -53,8 +53,6 @@ const FIELDS: Readonly<Record<string, readonly ('connection' | 'request' | 'resp
   'x-amz-cf-pop': ['response'],
   'x-amz-delete-marker': ['response'],
   'x-amz-id-2': ['response'],
-  // How many parts the answer to `?partNumber=` was cut from.
-  'x-amz-mp-parts-count': ['response'],
   'x-amz-request-charged': ['response'],
   'x-amz-request-id': ['response'],
   'x-cache': ['response'],

@@ -12,6 +12,7 @@ interface FrontOptions {
   readonly origin: TestOrigin
   readonly mode: ConformMode
   readonly program: string
+  readonly identity: string
   readonly home: string
 }
 
@@ -162,14 +163,18 @@ export class Front {
 
 type ProcessOptions = Parameters<typeof HotbucketProcess.start>[0]
 
-function processOptions({ origin, mode, program, home }: FrontOptions, relay: ByteRelay | undefined, run: number): ProcessOptions {
+function processOptions(
+  { origin, mode, program, identity, home }: FrontOptions,
+  relay: ByteRelay | undefined,
+  run: number,
+): ProcessOptions {
   return {
     program,
     origin: relay?.endpoint ?? origin.endpoint,
     credentials: origin.credentials,
     home,
     logFile: logFileOf({ home }, run),
-    flags: mode.flags,
+    flags: [...mode.flags, '--identity', identity],
   }
 }
 

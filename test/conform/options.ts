@@ -7,6 +7,8 @@ export interface Options {
   readonly suites: readonly string[]
   readonly modes: readonly ModeName[]
   readonly only: RegExp | undefined
+  /** How hotbucket knows its clients: `mixed` knows the suite's key, and leaves others and the unsigned to the origin. */
+  readonly identity: string
   readonly program: string
   readonly keep: boolean
 }
@@ -19,6 +21,7 @@ const USAGE = `npm run conform -- [options]
   --suite NAMES    ${SUITE_NAMES.join(', ')}; default all
   --mode NAMES     ${MODE_NAMES.join(', ')}; default all
   --only PATTERN   only checks of the operation suite whose name matches
+  --identity NAME  verified, mixed or pass-through; default mixed, so that other accounts and unsigned requests are compared, too
   --program FILE   hotbucket's entry point; default bin/hotbucket.js
   --keep           keep the directory with the logs of this run
 `
@@ -31,6 +34,7 @@ export function parseOptions(argv: string[]): Options {
       suite: { type: 'string', multiple: true, default: [] },
       mode: { type: 'string', multiple: true, default: [] },
       only: { type: 'string' },
+      identity: { type: 'string', default: 'mixed' },
       program: { type: 'string', default: 'bin/hotbucket.js' },
       keep: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
@@ -48,6 +52,7 @@ export function parseOptions(argv: string[]): Options {
     suites: chosen('suite', values.suite, SUITE_NAMES),
     modes: chosen('mode', values.mode, MODE_NAMES),
     only: values.only === undefined ? undefined : new RegExp(values.only),
+    identity: values.identity,
     program: values.program,
     keep: values.keep,
   }

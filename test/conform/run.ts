@@ -39,7 +39,7 @@ async function runThrough(suite: Suite, modeName: ModeName, direct: readonly Che
   const home = join(run.runDirectory, `${suite.name}-${modeName}`)
   await mkdir(home, { recursive: true })
   const { origin, options } = run
-  const front = await Front.start({ origin, mode, program: options.program, home })
+  const front = await Front.start({ origin, mode, program: options.program, identity: options.identity, home })
   try {
     const { endpoint } = front
     const between = async (): Promise<void> => front.between()

@@ -181,7 +181,7 @@ test('with anonymous access a form that nobody signed is signed for the origin, 
 })
 
 test('in pass-through a form goes up byte for byte, and what it wrote is not served from before', async (t) => {
-  const { service, proxy } = await scene(t, { passThrough: true, clients: [] }, { credentials: { kind: 'unsigned' } })
+  const { service, proxy } = await scene(t, { identity: 'pass-through', clients: [] }, { credentials: { kind: 'unsigned' } })
   const text = formText({ fields: FIELDS, conditions: CONDITIONS }, proxy).replace('name="key"', 'Name="Key"')
   const ask = { method: 'POST', path: '/bucket', body: text, fields: { 'content-type': TYPE } }
   assert.equal((await new S3Client(proxy).ask(ask)).status, 201)

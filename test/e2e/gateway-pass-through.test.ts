@@ -43,7 +43,7 @@ async function scene(t: TestContext): Promise<Scene> {
     await origin.close()
     await bridge.stop()
   })
-  const proxy = await proxyFor(t, { origin, anonymous: false, passThrough: true })
+  const proxy = await proxyFor(t, { origin, anonymous: false, identity: 'pass-through' })
   const to = { endpoint: proxy.endpoint, clock: systemClock }
   const takeSentBytes = (): number => {
     const bytes = sentBytes

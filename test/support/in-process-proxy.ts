@@ -4,7 +4,7 @@ import { ManualClock } from '../../src/base/clock.ts'
 import { MemoryBudget } from '../../src/base/memory-budget.ts'
 import type { CachedHead } from '../../src/cache/api.ts'
 import { Cache, type CacheOptions } from '../../src/cache/cache.ts'
-import type { ClientConfig, Consistency, RuleConfig } from '../../src/config/config.ts'
+import type { ClientConfig, Consistency, Identity, RuleConfig } from '../../src/config/config.ts'
 import { renderEngineError } from '../../src/gateway/failure.ts'
 import type { Gateway } from '../../src/gateway/gateway.ts'
 import { createHandler } from '../../src/gateway/handle.ts'
@@ -43,7 +43,7 @@ export interface InProcessOptions {
   readonly clients?: readonly ClientConfig[]
   readonly rules?: readonly RuleConfig[]
   readonly anonymous?: boolean
-  readonly passThrough?: boolean
+  readonly identity?: Identity
   readonly domains?: readonly string[]
   /** How many gateways and caches there are, each with a port of its own, connected as workers are. Default 1. */
   readonly workers?: number
@@ -74,7 +74,7 @@ export async function startInProcess(options: InProcessOptions): Promise<InProce
       mode: options.mode,
       clients: options.clients ?? [],
       anonymous: options.anonymous ?? true,
-      passThrough: options.passThrough ?? false,
+      identity: options.identity ?? 'verified',
       domains: options.domains ?? [],
       clockSkewMs: 900_000,
       settle: (record) => records.add(record),

@@ -19,8 +19,12 @@ export interface ReceivedBody {
 export async function receiveBody(request: OriginRequest, file: FileHandle): Promise<ReceivedBody> {
   if ((request.bodyLength ?? 0) > OBJECT_BYTES_MAX) throw tooLarge()
   const digests = new BodyDigests(request.headers, request.payload)
-  const sizeBytes = await copyToFile(sourceOfRequest(request), file, (chunk) => digests.update(chunk))
-  if (sizeBytes > OBJECT_BYTES_MAX) throw tooLarge()
+  let seenBytes = 0
+  const sizeBytes = await copyToFile(sourceOfRequest(request), file, (chunk) => {
+    seenBytes += chunk.length
+    if (seenBytes > OBJECT_BYTES_MAX) throw tooLarge()
+    digests.update(chunk)
+  })
   if (request.bodyLength !== undefined && sizeBytes !== request.bodyLength) throw new Refusal('IncompleteBody')
   return { sizeBytes, ...digests.finish() }
 }

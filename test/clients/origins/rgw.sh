@@ -8,7 +8,8 @@
 #   rgw.sh wipe DIR                 stops the store and deletes the chroot
 #
 # `up` prints ready=1 and version=... on stdout; progress goes to stderr. HOTBUCKET_TEST_DEBIAN_MIRROR overrides apt's own mirrors.
-# The one user has the access key and secret key of RGW_ACCESS_KEY and RGW_SECRET_KEY.
+# Two users: one with the keys of RGW_ACCESS_KEY and RGW_SECRET_KEY, one of another account with those of RGW_OTHER_ACCESS_KEY and
+# RGW_OTHER_SECRET_KEY.
 set -euo pipefail
 
 RELEASE=forky
@@ -143,7 +144,7 @@ CONF
 
 up() {
   [[ $PORT =~ ^[0-9]+$ && $MON_PORT =~ ^[0-9]+$ ]] || fail 'up needs PORT and MON_PORT'
-  : "${RGW_ACCESS_KEY:?}" "${RGW_SECRET_KEY:?}"
+  : "${RGW_ACCESS_KEY:?}" "${RGW_SECRET_KEY:?}" "${RGW_OTHER_ACCESS_KEY:?}" "${RGW_OTHER_SECRET_KEY:?}"
   build
   down
   mountpoint -q "$ROOT/proc" || mount -t proc proc "$ROOT/proc"
@@ -172,6 +173,8 @@ up() {
   curl -sfo /dev/null "http://127.0.0.1:$PORT/" # ends the script where the server never came
   in_root timeout 60 radosgw-admin "${conf[@]}" user create --uid hotbucket --display-name 'hotbucket tests' \
     --access-key "$RGW_ACCESS_KEY" --secret-key "$RGW_SECRET_KEY"
+  in_root timeout 60 radosgw-admin "${conf[@]}" user create --uid other --display-name 'another account' \
+    --access-key "$RGW_OTHER_ACCESS_KEY" --secret-key "$RGW_OTHER_SECRET_KEY"
   exec 1>&3 2>&4
   echo ready=1
   in_root radosgw --version | awk '{ print "version=" $3 }'

@@ -6,6 +6,8 @@ export interface TestOrigin {
   readonly name: string
   readonly endpoint: string
   readonly credentials: Credentials
+  /** A key of another account, where the server has one. */
+  readonly other?: Credentials
   /** The local TCP port, where the server is ours; undefined for one that was given. */
   readonly port: number | undefined
   /** Started for this run, and gone with all that is in it after it. */
@@ -20,5 +22,12 @@ export type OriginName = (typeof ORIGIN_NAMES)[number]
 export const TEST_CREDENTIALS: Credentials = {
   accessKeyId: 'HOTBUCKETTESTORIGIN0',
   secretAccessKey: 'hotbucket+test/origin=secret',
+  region: 'us-east-1',
+}
+
+/** The key of a second account; hotbucket is not told of it. */
+export const OTHER_CREDENTIALS: Credentials = {
+  accessKeyId: 'HOTBUCKETTESTORIGIN1',
+  secretAccessKey: 'another+test/account=secret',
   region: 'us-east-1',
 }

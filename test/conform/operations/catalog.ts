@@ -1,4 +1,5 @@
 import { accessChecks } from './checks/access.ts'
+import { accountChecks } from './checks/accounts.ts'
 import { checksumChecks } from './checks/checksums.ts'
 import { conditionalWriteChecks } from './checks/conditional-writes.ts'
 import { conditionChecks } from './checks/conditions.ts'
@@ -36,6 +37,7 @@ export const CHECK_GROUPS: readonly CheckGroup[] = [
   keyChecks,
   presignedChecks,
   accessChecks,
+  accountChecks,
   settingChecks,
   encryptionChecks,
   refusalChecks,

@@ -35,6 +35,7 @@ async function runGroups(groups: readonly CheckGroup[], target: SuiteTarget, onl
   const buckets: string[] = []
   try {
     for (const group of groups) {
+      if (group.accounts === true && target.origin.other === undefined) continue
       const chosen = Object.entries(group.checks).filter(([name]) => only?.test(`${group.name}: ${name}`) !== false)
       if (chosen.length === 0) continue
       const bucket = newBucketName()
@@ -46,6 +47,7 @@ async function runGroups(groups: readonly CheckGroup[], target: SuiteTarget, onl
           name: keyName(name),
           endpoint: target.endpoint,
           credentials: target.credentials,
+          other: target.origin.other,
           bucket,
           raw,
           agent,

@@ -32,6 +32,14 @@ const PASSING: ReadonlySet<string> = new Set([
   'cfId',
 ])
 
+/** Lists in the order in which a server was done with their members. */
+const UNORDERED: ReadonlySet<string> = new Set(['Deleted', 'Errors'])
+
+function inOrder(xml: string): string {
+  const members = [...xml.matchAll(/<Deleted>.*?<\/Deleted>/gs)].map(([member]) => member).sort()
+  return xml.replaceAll(/<Deleted>.*?<\/Deleted>/gs, () => members.shift() ?? '')
+}
+
 const HTTP_DATE = /\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT\b/g
 const ISO_DATE = /\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g
 const VALUE_CHARACTERS_MAX = 4_000
@@ -90,7 +98,7 @@ export class Transcript {
     if (!/^\s*<[?\w]/.test(text)) return hashOf(body)
     if (status >= 300) return `error ${/<Code>(.*?)<\/Code>/s.exec(text)?.[1] ?? hashOf(body)}`
     for (const [, name = '', value = ''] of text.matchAll(/<(\w+)>([^<]*)<\/\w+>/g)) this.#learn(name, value)
-    const plain = text.replaceAll(/<(\w+)>([^<]*)<\/\w+>/g, (whole, name: string) => (PASSING.has(name) ? `<${name}/>` : whole))
+    const plain = inOrder(text).replaceAll(/<(\w+)>([^<]*)<\/\w+>/g, (whole, name: string) => (PASSING.has(name) ? `<${name}/>` : whole))
     return `xml ${plain.replaceAll(/\s*\n\s*/g, '').slice(0, VALUE_CHARACTERS_MAX)}`
   }
 
@@ -108,7 +116,10 @@ export class Transcript {
       return value
     }
     if (value instanceof Uint8Array) return hashOf(Buffer.from(value))
-    if (Array.isArray(value)) return value.map((one) => this.#walk(one, name))
+    if (Array.isArray(value)) {
+      const items = value.map((one) => this.#walk(one, name))
+      return UNORDERED.has(name) ? items.sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)) : items
+    }
     if (typeof value !== 'object' || value === null) return value
     const entries = Object.entries(value).filter(([key, one]) => one !== undefined && key !== '$metadata' && !PASSING.has(key))
     return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, one]) => [key, this.#walk(one, key)]))

@@ -13,6 +13,8 @@ export type Check = (trial: Trial) => Promise<unknown>
 /** Checks on one subject, by name. They share a bucket; each has keys of its own. */
 export interface CheckGroup {
   readonly name: string
+  /** They need a second account at the origin. */
+  readonly accounts?: boolean
   readonly checks: Readonly<Record<string, Check>>
 }
 
@@ -21,6 +23,8 @@ export interface TrialOptions {
   readonly name: string
   readonly endpoint: string
   readonly credentials: Credentials
+  /** A key of another account, where the origin has one. */
+  readonly other: Credentials | undefined
   readonly bucket: string
   readonly raw: RawClient
   readonly agent: Agent
@@ -75,6 +79,13 @@ export class Trial {
     })
     this.#record(s3)
     return s3
+  }
+
+  /** The key of the other account. */
+  get other(): Credentials {
+    const { other } = this.#options
+    if (other === undefined) throw new Error('Cannot act for another account: the origin has none')
+    return other
   }
 
   /** An SDK client whose calls are not recorded. */
