@@ -14,9 +14,9 @@ export type OperationEffect =
   | 'keys-in-body'
   /** The key that a form field of the request body names. */
   | 'key-in-form'
-  /** Every key of the bucket. */
+  /** Every key of the bucket: its bytes, its fields, or who may read it. */
   | 'bucket'
-  /** No object, but perhaps who may read the bucket's objects. */
+  /** Settings that change nothing of what a read answers. */
   | 'bucket-settings'
 
 export interface OperationInfo {
@@ -136,7 +136,7 @@ export const OPERATIONS = {
   CreateBucket: { level: 'bucket', action: 'admin', effect: 'bucket-settings', route: 'PUT' },
   DeleteBucket: { level: 'bucket', action: 'admin', effect: 'bucket', route: 'DELETE' },
   CreateSession: { level: 'bucket', action: 'admin', effect: 'none', route: 'GET session' },
-  PutBucketVersioning: { level: 'bucket', action: 'admin', effect: 'bucket-settings', route: 'PUT versioning' },
+  PutBucketVersioning: { level: 'bucket', action: 'admin', effect: 'bucket', route: 'PUT versioning' },
   PutObjectLockConfiguration: { level: 'bucket', action: 'admin', effect: 'bucket-settings', route: 'PUT object-lock' },
 
   // Bucket settings
@@ -145,7 +145,7 @@ export const OPERATIONS = {
   GetBucketAccelerateConfiguration: { level: 'bucket', action: 'admin', effect: 'none', route: 'GET accelerate' },
   PutBucketAccelerateConfiguration: { level: 'bucket', action: 'admin', effect: 'bucket-settings', route: 'PUT accelerate' },
   GetBucketAcl: { level: 'bucket', action: 'admin', effect: 'none', route: 'GET acl' },
-  PutBucketAcl: { level: 'bucket', action: 'admin', effect: 'bucket-settings', route: 'PUT acl' },
+  PutBucketAcl: { level: 'bucket', action: 'admin', effect: 'bucket', route: 'PUT acl' },
   GetBucketCors: { level: 'bucket', action: 'admin', effect: 'none', route: 'GET cors' },
   PutBucketCors: { level: 'bucket', action: 'admin', effect: 'bucket-settings', route: 'PUT cors' },
   DeleteBucketCors: { level: 'bucket', action: 'admin', effect: 'bucket-settings', route: 'DELETE cors' },
@@ -161,20 +161,20 @@ export const OPERATIONS = {
   GetBucketNotificationConfiguration: { level: 'bucket', action: 'admin', effect: 'none', route: 'GET notification' },
   PutBucketNotificationConfiguration: { level: 'bucket', action: 'admin', effect: 'bucket-settings', route: 'PUT notification' },
   GetBucketOwnershipControls: { level: 'bucket', action: 'admin', effect: 'none', route: 'GET ownershipControls' },
-  PutBucketOwnershipControls: { level: 'bucket', action: 'admin', effect: 'bucket-settings', route: 'PUT ownershipControls' },
-  DeleteBucketOwnershipControls: { level: 'bucket', action: 'admin', effect: 'bucket-settings', route: 'DELETE ownershipControls' },
+  PutBucketOwnershipControls: { level: 'bucket', action: 'admin', effect: 'bucket', route: 'PUT ownershipControls' },
+  DeleteBucketOwnershipControls: { level: 'bucket', action: 'admin', effect: 'bucket', route: 'DELETE ownershipControls' },
   GetBucketPolicy: { level: 'bucket', action: 'admin', effect: 'none', route: 'GET policy' },
-  PutBucketPolicy: { level: 'bucket', action: 'admin', effect: 'bucket-settings', route: 'PUT policy' },
-  DeleteBucketPolicy: { level: 'bucket', action: 'admin', effect: 'bucket-settings', route: 'DELETE policy' },
+  PutBucketPolicy: { level: 'bucket', action: 'admin', effect: 'bucket', route: 'PUT policy' },
+  DeleteBucketPolicy: { level: 'bucket', action: 'admin', effect: 'bucket', route: 'DELETE policy' },
   GetBucketPolicyStatus: { level: 'bucket', action: 'admin', effect: 'none', route: 'GET policyStatus' },
   GetPublicAccessBlock: { level: 'bucket', action: 'admin', effect: 'none', route: 'GET publicAccessBlock' },
-  PutPublicAccessBlock: { level: 'bucket', action: 'admin', effect: 'bucket-settings', route: 'PUT publicAccessBlock' },
-  DeletePublicAccessBlock: { level: 'bucket', action: 'admin', effect: 'bucket-settings', route: 'DELETE publicAccessBlock' },
+  PutPublicAccessBlock: { level: 'bucket', action: 'admin', effect: 'bucket', route: 'PUT publicAccessBlock' },
+  DeletePublicAccessBlock: { level: 'bucket', action: 'admin', effect: 'bucket', route: 'DELETE publicAccessBlock' },
   GetBucketReplication: { level: 'bucket', action: 'admin', effect: 'none', route: 'GET replication' },
   PutBucketReplication: { level: 'bucket', action: 'admin', effect: 'bucket-settings', route: 'PUT replication' },
   DeleteBucketReplication: { level: 'bucket', action: 'admin', effect: 'bucket-settings', route: 'DELETE replication' },
   GetBucketRequestPayment: { level: 'bucket', action: 'admin', effect: 'none', route: 'GET requestPayment' },
-  PutBucketRequestPayment: { level: 'bucket', action: 'admin', effect: 'bucket-settings', route: 'PUT requestPayment' },
+  PutBucketRequestPayment: { level: 'bucket', action: 'admin', effect: 'bucket', route: 'PUT requestPayment' },
   GetBucketTagging: { level: 'bucket', action: 'admin', effect: 'none', route: 'GET tagging' },
   PutBucketTagging: { level: 'bucket', action: 'admin', effect: 'bucket-settings', route: 'PUT tagging' },
   DeleteBucketTagging: { level: 'bucket', action: 'admin', effect: 'bucket-settings', route: 'DELETE tagging' },

@@ -67,6 +67,8 @@ const WRITES: readonly [ask: Ask, paths: readonly string[]][] = [
   ],
   // What else origins take in it is their business; then every object of the bucket may be meant.
   [{ method: 'POST', path: '/bucket?delete', body: '<Delete><Unknown/></Delete>' }, ['/bucket/key', '/bucket/a/b']],
+  // It says who may read, hotbucket itself among them.
+  [{ method: 'PUT', path: '/bucket?policy', body: '{}' }, ['/bucket/key', '/bucket/a/b']],
   [{ method: 'DELETE', path: '/bucket' }, ['/bucket/key', '/bucket/a/b']],
   [{ method: 'POST', path: '/bucket?not-yet-invented', body: '<x/>' }, ['/bucket/key', '/bucket/a/b']],
 ]
@@ -121,7 +123,7 @@ const READS: readonly Ask[] = [
   { path: '/bucket?list-type=2' },
   { method: 'OPTIONS', path: '/bucket/key' },
   { method: 'POST', path: '/bucket/key?select&select-type=2', body: '<x/>' },
-  { method: 'PUT', path: '/bucket?versioning', body: '<x/>' },
+  { method: 'PUT', path: '/bucket?cors', body: '<x/>' },
 ]
 
 for (const ask of READS) {
