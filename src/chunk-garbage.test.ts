@@ -7,7 +7,7 @@ const MIB = 1024 ** 2
 
 test('chunks of 16 MiB are collected, counted in both directions, and bodies are as they were', async () => {
   let collections = 0
-  const garbage = new ChunkGarbage(() => collections++)
+  const garbage = new ChunkGarbage({ minor: () => collections++, major: () => assert.fail('nothing survived'), externalBytes: () => 0 })
   const chunks = Array.from({ length: 12 }, (_, i) => new Uint8Array(MIB).fill(i))
   let uploaded: Uint8Array | undefined
   const origin = watchChunks(
@@ -21,14 +21,32 @@ test('chunks of 16 MiB are collected, counted in both directions, and bodies are
     },
     garbage,
   )
-  const body = sourceOf(...chunks.slice(0, 4))
-  const request = { method: 'PUT', bucket: 'b', rawKey: 'k', rawQuery: '', headers: [], body, bodyLength: 4 * MIB } as unknown
+  const body = sourceOf(...chunks.slice(0, 2))
+  const request = { method: 'PUT', bucket: 'b', rawKey: 'k', rawQuery: '', headers: [], body, bodyLength: 2 * MIB } as unknown
   const response = await origin.send(request as Parameters<typeof origin.send>[0])
-  assert.equal(uploaded?.length, 4 * MIB)
+  assert.equal(uploaded?.length, 2 * MIB)
   assert.equal(collections, 0)
   const downloaded = await collect(response.body, 16 * MIB)
   assert.equal(collections, 1)
   assert.ok(Buffer.concat(chunks).equals(downloaded ?? new Uint8Array()))
+})
+
+test('what minor collections leave is collected by a major one', () => {
+  const done: string[] = []
+  let heldBytes = 20 * MIB
+  const garbage = new ChunkGarbage({
+    minor: () => done.push('minor'),
+    major: () => {
+      done.push('major')
+      heldBytes = 21 * MIB
+    },
+    externalBytes: () => heldBytes,
+  })
+  for (const now of [20, 27.9, 28, 28.9, 29]) {
+    heldBytes = now * MIB
+    garbage.passed(16 * MIB)
+  }
+  assert.deepEqual(done, ['minor', 'minor', 'minor', 'major', 'minor', 'minor', 'major'])
 })
 
 test('a collection frees chunks that nobody holds any more', async () => {

@@ -1,10 +1,24 @@
-import { setFlagsFromString } from 'node:v8'
+import { getHeapStatistics, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import type { ByteSource } from './base/byte-source.ts'
 import type { Origin } from './origin/origin.ts'
 
 /** Bodies pass in chunks of up to 64 KiB outside the heap. That many bytes of chunks may be dead before they are collected. */
 const COLLECT_BYTES = 16 * 1024 * 1024
+/**
+ * Chunks that two minor collections have met on their way stay until a major one. That many bytes of them may; a major collection of a
+ * worker's small heap takes some 10 ms, and comes about once for a GiB.
+ */
+const SURVIVED_BYTES_MAX = 8 * 1024 * 1024
+/** Bytes of a request body are two chunks: what the client sent, and what goes on of it. */
+const UPLOAD_WEIGHT = 2
+
+/** What collects, and tells how much is held outside the heap. */
+export interface Collector {
+  minor(): void
+  major(): void
+  externalBytes(): number
+}
 
 /**
  * Collects the chunks of bodies that have passed. A chunk weighs some hundred bytes in the heap and 64 KiB outside, so new space would
@@ -12,18 +26,25 @@ const COLLECT_BYTES = 16 * 1024 * 1024
  * new space can be as large as is best for small requests.
  */
 export class ChunkGarbage {
-  readonly #collect: () => void
+  readonly #collector: Collector
   #passedBytes = 0
+  /** What is held outside the heap where no chunk is dead. */
+  #livingBytes: number | undefined
 
-  constructor(collect: () => void = minorCollector()) {
-    this.#collect = collect
+  constructor(collector: Collector = v8Collector()) {
+    this.#collector = collector
   }
 
   passed(bytes: number): void {
     this.#passedBytes += bytes
     if (this.#passedBytes < COLLECT_BYTES) return
     this.#passedBytes = 0
-    this.#collect()
+    this.#collector.minor()
+    const heldBytes = this.#collector.externalBytes()
+    this.#livingBytes ??= heldBytes
+    if (heldBytes - this.#livingBytes < SURVIVED_BYTES_MAX) return
+    this.#collector.major()
+    this.#livingBytes = this.#collector.externalBytes()
   }
 }
 
@@ -32,8 +53,8 @@ export function watchChunks(origin: Origin, garbage: ChunkGarbage): Origin {
   return {
     name: origin.name,
     send: async (request) => {
-      const response = await origin.send({ ...request, body: new WatchedBody(request.body, garbage) })
-      return { ...response, body: new WatchedBody(response.body, garbage) }
+      const response = await origin.send({ ...request, body: new WatchedBody(request.body, garbage, UPLOAD_WEIGHT) })
+      return { ...response, body: new WatchedBody(response.body, garbage, 1) }
     },
     close: async () => origin.close(),
   }
@@ -43,16 +64,18 @@ class WatchedBody implements ByteSource {
   readonly length: number | undefined
   readonly #body: ByteSource
   readonly #garbage: ChunkGarbage
+  readonly #weight: number
 
-  constructor(body: ByteSource, garbage: ChunkGarbage) {
+  constructor(body: ByteSource, garbage: ChunkGarbage, weight: number) {
     this.length = body.length
     this.#body = body
     this.#garbage = garbage
+    this.#weight = weight
   }
 
   async read(): Promise<Uint8Array | undefined> {
     const chunk = await this.#body.read()
-    if (chunk !== undefined) this.#garbage.passed(chunk.length)
+    if (chunk !== undefined) this.#garbage.passed(chunk.length * this.#weight)
     return chunk
   }
 
@@ -61,9 +84,13 @@ class WatchedBody implements ByteSource {
   }
 }
 
-/** V8 has no API for a minor collection but the one for tests; the flag changes nothing else. */
-function minorCollector(): () => void {
+/** V8 has no API for a collection but the one for tests; the flag changes nothing else. */
+function v8Collector(): Collector {
   setFlagsFromString('--expose-gc')
-  const gc = runInNewContext('gc') as (options: { readonly type: 'minor' }) => void
-  return () => gc({ type: 'minor' })
+  const gc = runInNewContext('gc') as (options: { readonly type: 'minor' | 'major' }) => void
+  return {
+    minor: () => gc({ type: 'minor' }),
+    major: () => gc({ type: 'major' }),
+    externalBytes: () => getHeapStatistics().external_memory,
+  }
 }

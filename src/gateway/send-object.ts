@@ -199,7 +199,9 @@ function objectFields(context: ReadContext, serving: Serving, selection: BodySel
   else if (meta.checksumLines !== undefined && meta.checksumLines !== '' && wantsChecksums(context.request.headers, context.request.query))
     fields += meta.checksumLines
   if (serving.originStatus === undefined) return fields + ageLine(head, context.gateway.clock.nowMs()) + replyFields(context.record, {})
-  return fields + replyFields(context.record, { originStatus: serving.originStatus, stored: serving.stored, collapsed: !serving.leads })
+  // Whether a body stays is not known yet: there may be no room for it, or it may break off.
+  const stored = serving.stored && context.request.method === 'HEAD'
+  return fields + replyFields(context.record, { originStatus: serving.originStatus, stored, collapsed: !serving.leads })
 }
 
 const FIELDS_OF_304 = ['ETag:', 'Last-Modified:', 'Cache-Control:', 'Expires:', 'Vary:']

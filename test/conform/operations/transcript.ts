@@ -34,11 +34,7 @@ const PASSING: ReadonlySet<string> = new Set([
 
 /** Lists in the order in which a server was done with their members. */
 const UNORDERED: ReadonlySet<string> = new Set(['Deleted', 'Errors'])
-
-function inOrder(xml: string): string {
-  const members = [...xml.matchAll(/<Deleted>.*?<\/Deleted>/gs)].map(([member]) => member).sort()
-  return xml.replaceAll(/<Deleted>.*?<\/Deleted>/gs, () => members.shift() ?? '')
-}
+const UNORDERED_MEMBER = /<Deleted>.*?<\/Deleted>/gs
 
 const HTTP_DATE = /\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT\b/g
 const ISO_DATE = /\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g
@@ -95,11 +91,20 @@ export class Transcript {
   body(body: Buffer, status: number): string {
     const text = body.subarray(0, 512 * 1024).toString('utf8')
     if (body.length === 0) return 'empty'
+    if (status >= 300 && text.startsWith('{')) return `error ${/"Code": *"(.*?)"/.exec(text)?.[1] ?? 'in JSON'}`
     if (!/^\s*<[?\w]/.test(text)) return hashOf(body)
     if (status >= 300) return `error ${/<Code>(.*?)<\/Code>/s.exec(text)?.[1] ?? hashOf(body)}`
     for (const [, name = '', value = ''] of text.matchAll(/<(\w+)>([^<]*)<\/\w+>/g)) this.#learn(name, value)
-    const plain = inOrder(text).replaceAll(/<(\w+)>([^<]*)<\/\w+>/g, (whole, name: string) => (PASSING.has(name) ? `<${name}/>` : whole))
+    const plain = this.#inOrder(text).replaceAll(/<(\w+)>([^<]*)<\/\w+>/g, (whole, name: string) =>
+      PASSING.has(name) ? `<${name}/>` : whole,
+    )
     return `xml ${plain.replaceAll(/\s*\n\s*/g, '').slice(0, VALUE_CHARACTERS_MAX)}`
+  }
+
+  #inOrder(xml: string): string {
+    const members = [...xml.matchAll(UNORDERED_MEMBER)].map(([member]) => member)
+    members.sort((a, b) => (this.plain(a) < this.plain(b) ? -1 : 1))
+    return xml.replaceAll(UNORDERED_MEMBER, () => members.shift() ?? '')
   }
 
   #learn(name: string, value: string): void {
@@ -118,7 +123,7 @@ export class Transcript {
     if (value instanceof Uint8Array) return hashOf(Buffer.from(value))
     if (Array.isArray(value)) {
       const items = value.map((one) => this.#walk(one, name))
-      return UNORDERED.has(name) ? items.sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)) : items
+      return UNORDERED.has(name) ? items.sort((a, b) => (this.plain(JSON.stringify(a)) < this.plain(JSON.stringify(b)) ? -1 : 1)) : items
     }
     if (typeof value !== 'object' || value === null) return value
     const entries = Object.entries(value).filter(([key, one]) => one !== undefined && key !== '$metadata' && !PASSING.has(key))
