@@ -118,10 +118,10 @@ function shortSeconds(seconds: number): string {
 }
 
 /** The commonest reason of each outcome, and the origin's status that goes with it. */
-const EXAMPLES: Readonly<Record<Outcome, { readonly reason: Reason; readonly originStatus?: number; readonly stored?: boolean }>> = {
+const EXAMPLES: Readonly<Record<Outcome, { readonly reason: Reason; readonly originStatus?: number }>> = {
   memory: { reason: 'fresh' },
-  coalesced: { reason: 'absent', originStatus: 200, stored: true },
-  miss: { reason: 'absent', originStatus: 200, stored: true },
+  coalesced: { reason: 'absent', originStatus: 200 },
+  miss: { reason: 'absent', originStatus: 200 },
   revalidated: { reason: 'expired', originStatus: 304 },
   stale: { reason: 'stale-while-revalidate' },
   'not-modified': { reason: 'fresh' },
