@@ -39,8 +39,10 @@ export async function forward(context: RequestContext, forwarding: Forwarding): 
     const carriedOut = forwarding.settled !== undefined && upload.complete()
     if (!carriedOut) abort.abort(new ClientGone('client left'))
   })
+  // A client that waits for a 100 gets it when the origin wants the body; one that the origin refuses has sent nothing in vain.
+  const awaitsContinue = forwarding.payload === undefined && headerValue(context.request.headers, 'expect') !== undefined
   try {
-    const response = await ask(context, upload.payload, abort.signal)
+    const response = await ask(context, { sent: upload.payload, awaitsContinue }, abort.signal)
     forwarding.answered?.(response.headers)
     await relay(context, response, forwarding.settled)
   } catch (error) {
@@ -52,7 +54,11 @@ export async function forward(context: RequestContext, forwarding: Forwarding): 
   }
 }
 
-async function ask(context: RequestContext, sent: ClientPayload, signal: AbortSignal): Promise<OriginResponse> {
+async function ask(
+  context: RequestContext,
+  { sent, awaitsContinue }: { readonly sent: ClientPayload; readonly awaitsContinue: boolean },
+  signal: AbortSignal,
+): Promise<OriginResponse> {
   const { request, record, origin, gateway } = context
   record.originRequests += 1
   const askedAtMs = gateway.clock.monotonicMs()
@@ -65,6 +71,7 @@ async function ask(context: RequestContext, sent: ClientPayload, signal: AbortSi
     body: sent.body,
     bodyLength: sent.length,
     ...(sent.form === undefined ? {} : { form: sent.form }),
+    ...(awaitsContinue ? { awaitsContinue } : {}),
     signal,
   })
   record.originTtfbMs = gateway.clock.monotonicMs() - askedAtMs

@@ -50,6 +50,8 @@ export interface OriginRequest {
   readonly body: ByteSource
   /** Decoded body length in bytes; undefined only where the client did not say. */
   readonly bodyLength: number | undefined
+  /** The body is asked for only once the origin wants it (`Expect: 100-continue`); absent: it is sent at once. */
+  readonly awaitsContinue?: boolean
   /** Fires when nobody wants the answer any more. */
   readonly signal: AbortSignal | undefined
 }

@@ -112,7 +112,9 @@ export class S3Origin implements Origin {
       const queueTimeoutMs = this.#config.connectTimeoutMs + this.#config.headTimeoutMs
       const { servername } = sent.target
       const upstream: UpstreamRequest = { method, path, headers, body, servername, signal, queueTimeoutMs, queue: this.#queue, task }
-      return new UpstreamCall(this.#pools.of(sent.target.base), upstream)
+      const { base } = sent.target
+      const expecting = given.awaitsContinue === true && body !== undefined
+      return new UpstreamCall(expecting ? this.#pools.expecting(base) : this.#pools.of(base), upstream)
     } catch (cause) {
       given.body.cancel(cause instanceof Error ? cause : new Error(String(cause)))
       if (cause instanceof OriginFailure) throw cause

@@ -5,6 +5,7 @@ import { headerValues, type HeaderList } from '../../base/header-list.ts'
 import { OriginFailure, type OriginResponse } from '../origin.ts'
 import type { RequestBytes } from './request-bytes.ts'
 import { UpstreamBody } from './upstream-body.ts'
+import type { Upstream } from './upstream-pools.ts'
 import { upstreamFailure } from './upstream-failure.ts'
 
 /** One HTTP request, ready to go. */
@@ -38,7 +39,7 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
   #queueTimer: NodeJS.Timeout | undefined
   #finished = false
 
-  constructor(pool: Dispatcher, request: UpstreamRequest) {
+  constructor(pool: Upstream, request: UpstreamRequest) {
     this.#request = request
     this.response = this.#head.promise
     if (request.signal?.aborted === true) {

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs'
 import type { LookupFunction } from 'node:net'
 import { getCACertificates } from 'node:tls'
+import type { Dispatcher } from 'undici'
+import { ExpectingDispatcher } from './expecting-dispatcher.ts'
 import { Pool } from './undici-pool.ts'
 
 /** How connections to an origin are made and kept. */
@@ -14,6 +16,11 @@ export interface UpstreamOptions {
   readonly ca: string | undefined
   /** Resolves host names; the system's resolver where absent. */
   readonly lookup?: LookupFunction | undefined
+}
+
+/** What carries requests to one host. */
+export interface Upstream {
+  dispatch(request: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): unknown
 }
 
 /** Idle connections are kept this long unless the origin says otherwise; S3 services close theirs after 20 to 120 s. */
@@ -30,11 +37,13 @@ export class UpstreamPools {
   readonly #options: UpstreamOptions
   readonly #ca: string[] | undefined
   readonly #pools = new Map<string, Pool>()
+  readonly #expecting: ExpectingDispatcher
 
   /** Throws where the CA file cannot be read. */
   constructor(options: UpstreamOptions) {
     this.#options = options
     this.#ca = options.ca === undefined ? undefined : [...getCACertificates('default'), readFileSync(options.ca, 'utf8')]
+    this.#expecting = new ExpectingDispatcher({ ...options, authorities: this.#ca })
   }
 
   /** The pool for a `scheme://host:port`. */
@@ -50,8 +59,14 @@ export class UpstreamPools {
     return pool
   }
 
+  /** The same for requests with a body that the origin is asked about first. */
+  expecting(base: string): Upstream {
+    return { dispatch: (request, handler) => this.#expecting.dispatch(base, request, handler) }
+  }
+
   /** Ends every connection, requests in flight included. */
   async close(): Promise<void> {
+    this.#expecting.close()
     const pools = [...this.#pools.values()]
     this.#pools.clear()
     await Promise.all(pools.map((pool) => pool.destroy()))

@@ -175,7 +175,9 @@ async function oldForm(t: Trial, bucket: string, key: string, by: Credentials | 
   const policyText = Buffer.from(JSON.stringify({ expiration, conditions })).toString('base64')
   const signed = by === undefined ? {} : { AWSAccessKeyId: by.accessKeyId, policy: policyText, signature: sha1(by, policyText) }
   const fields = { key, acl: 'private', ...signed }
-  const parts = Object.entries(fields).map(([name, value]) => `--b0\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`)
+  const parts = Object.entries(fields).map(
+    ([name, value]) => `--b0\r\nContent-Disposition: form-data; name="${name}"; filename="${name}"\r\n\r\n${value}\r\n`,
+  )
   const file = '--b0\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\nfrom an old form\r\n--b0--\r\n'
   const headers = { 'content-type': 'multipart/form-data; boundary=b0' }
   await t.may(t.send({ method: 'POST', path: `/${bucket}`, headers, body: Buffer.from(parts.join('') + file), sign: 'none' }))

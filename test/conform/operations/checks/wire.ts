@@ -43,6 +43,18 @@ function expecting(value: string, more: Partial<Parameters<Trial['send']>[0]> = 
   }
 }
 
+/** Head alone: what is said before any of the body was sent. */
+function asked(place: (t: Trial) => string, sign: 'header' | 'none', secretAccessKey?: string): Check {
+  return async (t) => {
+    await t.s3.putObject({ ...t.at(), Body: 'before' })
+    const path = place(t)
+    const credentials = secretAccessKey === undefined ? t.credentials : { ...t.credentials, secretAccessKey }
+    const headers = t.raw.signed({ method: 'PUT', path, sign, credentials, unsigned: {}, headers: { 'x-amz-meta-asked': '1' } })
+    await exchange(t, render({ line: `PUT ${path} HTTP/1.1`, headers, more: ['Content-Length: 123', 'Expect: 100-continue'] }))
+    await t.look()
+  }
+}
+
 export const wireChecks: CheckGroup = {
   name: 'wire',
   checks: {
@@ -60,6 +72,10 @@ export const wireChecks: CheckGroup = {
           body: bodyOf('expected', 200_000),
         }),
       ),
+    'Expect: 100-continue, head alone': asked((t) => t.path(), 'header'),
+    'Expect: 100-continue, head alone, without a signature': asked((t) => t.path(), 'none'),
+    'Expect: 100-continue, head alone, with a wrong secret': asked((t) => t.path(), 'header', 'no'),
+    'Expect: 100-continue, head alone, to a missing bucket': asked(() => '/hotbucket-conform-no-such-bucket/x', 'header'),
     'PUT in chunks with a signed hash': async (t) => {
       await t.may(t.send({ method: 'PUT', path: t.path(), body: bodyOf('chunks', 100_000), chunked: true }))
       await t.look()
