@@ -55,11 +55,11 @@ const FIELDS: Readonly<Record<string, readonly ('connection' | 'request' | 'resp
   'x-amz-id-2': ['response'],
   'x-amz-request-charged': ['response'],
   'x-amz-request-id': ['response'],
+  'x-amzn-requestid': ['response'],
   'x-cache': ['response'],
   'x-guploader-uploadid': ['response'],
 }
 
-const CORS_PREFIX = 'access-control-'
 const CHECKSUM_PREFIX = 'x-amz-checksum-'
 const AWS_CHUNKED = 'aws-chunked'
 
@@ -110,13 +110,13 @@ export function forwardedResponseFields(headers: HeaderList): string[] {
   return withoutHeaders(headers, (name) => CONNECTION_FIELDS.has(name) || name === 'date' || named.has(name))
 }
 
-/** The fields that are kept with an object, checksums among them; Content-Length is not: the size is kept as a number. */
+/**
+ * The fields that are kept with an object, checksums among them; Content-Length is not: the size is kept as a number. Fields of CORS are kept:
+ * only answers to requests without Origin are, and what those say of it an origin says to everybody.
+ */
 export function storedFields(headers: HeaderList): string[] {
   const named = namedByConnection(headers)
-  return withoutHeaders(
-    headers,
-    (name) => CONNECTION_FIELDS.has(name) || RESPONSE_FIELDS.has(name) || name.startsWith(CORS_PREFIX) || named.has(name),
-  )
+  return withoutHeaders(headers, (name) => CONNECTION_FIELDS.has(name) || RESPONSE_FIELDS.has(name) || named.has(name))
 }
 
 /**

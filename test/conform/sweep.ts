@@ -25,6 +25,7 @@ const OWN_FIELDS: ReadonlySet<string> = new Set([
   'server',
   'x-amz-request-id',
   'x-amz-id-2',
+  'x-amzn-requestid',
   'age',
 ])
 
