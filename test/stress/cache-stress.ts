@@ -11,15 +11,21 @@ import type { StressReport, StressWorkerData } from './stress-worker.ts'
 
 const MiB = 1024 * 1024
 const SETTLE_LIMIT_MS = 20_000
+/** How long a run goes on at most to reach what it is to do at least: a busy machine may give its threads little. */
+const EFFORT_LIMIT_MS = 120_000
 
 export interface StressOptions {
   readonly seed: number
   readonly durationMs: number
+  /** What is to be done at least; the run goes on until then. */
+  readonly atLeast?: { readonly operations: number; readonly evictedEntries: number }
   /** 2 to 4, by the seed where absent. */
   readonly workers?: number
   /** Only lookups and overwrites, as many as go; by the seed where absent. */
   readonly churns?: boolean
 }
+
+const NOTHING = { operations: 0, evictedEntries: 0 }
 
 export interface StressSummary {
   readonly workers: number
@@ -50,7 +56,7 @@ export async function stressCache(options: StressOptions): Promise<StressSummary
     throw error
   })
   try {
-    const work = finish(threads, share, objects, options.durationMs)
+    const work = finish(threads, share, objects, options)
     const reports = await Promise.race([work, ...failures])
     return { workers, owners, memoryBytes, churns, ...sumOf(reports) }
   } finally {
@@ -77,10 +83,21 @@ function startThreads(common: Pick<StressWorkerData, 'share' | 'objects' | 'chur
   })
 }
 
-async function finish(threads: readonly Worker[], share: CacheShare, objects: StressObjects, durationMs: number): Promise<StressReport[]> {
+async function finish(
+  threads: readonly Worker[],
+  share: CacheShare,
+  objects: StressObjects,
+  { durationMs, atLeast = NOTHING }: StressOptions,
+): Promise<StressReport[]> {
   // Loading the program may take threads longer than their work: the time runs when all are there.
   await Promise.all(threads.map(ask))
-  await new Promise((resolve) => setTimeout(resolve, durationMs))
+  const giveUpMs = performance.now() + EFFORT_LIMIT_MS
+  for (;;) {
+    await new Promise((resolve) => setTimeout(resolve, durationMs))
+    const done = sumOf(await Promise.all(threads.map(ask)))
+    if (done.operations >= atLeast.operations && done.evictedEntries >= atLeast.evictedEntries) break
+    assert.ok(performance.now() < giveUpMs, `too little was done: ${JSON.stringify(done)}`)
+  }
   objects.stop()
   const deadlineMs = performance.now() + SETTLE_LIMIT_MS
   for (;;) {
