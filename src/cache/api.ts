@@ -29,6 +29,10 @@ export interface CachedHead extends HeadInfo {
   /** `Cache.generation(key)` from before it was looked up. */
   readonly generation: number
   readonly body: Uint8Array | undefined
+  /** Length of `body` in bytes; undefined where there is none. */
+  readonly bodyBytes: number | undefined
+  /** Copies the whole body to `target`, from `at` on. */
+  copyBody(target: Buffer, at: number): void
   /** One byte of `meta`. */
   metaByte(at: number): number
   /** Copies bytes [from, to) of `meta` to `target`, from `at` on: a hit makes no string of it. */

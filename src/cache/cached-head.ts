@@ -1,7 +1,7 @@
 // hot path
 import { assert } from '../base/assert.ts'
 import type { CachedHead, HeadInfo } from './api.ts'
-import { bodyOf, etagOf, metaOf, metaStart, sizeOf, validatedAtOf } from './record.ts'
+import { bodyLengthOf, bodyOf, bodyStart, etagOf, metaOf, metaStart, sizeOf, validatedAtOf } from './record.ts'
 import type { FoundRecord, RecordFinder } from './record-finder.ts'
 
 /** A head out of the arena, its segment pinned. */
@@ -10,7 +10,7 @@ export class PinnedHead implements CachedHead {
   readonly generation: number
   readonly sizeBytes: number
   readonly validatedAtMs: number
-  readonly body: Uint8Array | undefined
+  readonly bodyBytes: number | undefined
   readonly #finder: RecordFinder
   readonly #found: FoundRecord
   #pinned = true
@@ -20,7 +20,7 @@ export class PinnedHead implements CachedHead {
     this.generation = asked.generation
     this.sizeBytes = sizeOf(found.view, found.offset)
     this.validatedAtMs = validatedAtOf(found.view, found.offset)
-    this.body = bodyOf(found.view, found.offset)
+    this.bodyBytes = bodyLengthOf(found.view, found.offset)
     this.#finder = finder
     this.#found = found
   }
@@ -35,6 +35,12 @@ export class PinnedHead implements CachedHead {
     return metaOf(view, offset)
   }
 
+  get body(): Uint8Array | undefined {
+    if (this.bodyBytes === undefined) return undefined
+    const { view, offset } = this.#record()
+    return bodyOf(view, offset)
+  }
+
   metaByte(at: number): number {
     const { view, offset } = this.#record()
     return view.bytes[metaStart(view, offset) + at] ?? 0
@@ -44,6 +50,13 @@ export class PinnedHead implements CachedHead {
     const { view, offset } = this.#record()
     const start = metaStart(view, offset)
     view.bytes.copy(target, at, start + from, start + to)
+  }
+
+  copyBody(target: Buffer, at: number): void {
+    const { view, offset } = this.#record()
+    const start = bodyStart(view, offset)
+    // Not `set`, which copies memory that threads share word by word.
+    view.bytes.copy(target, at, start, start + (this.bodyBytes ?? 0))
   }
 
   detached(): HeadInfo {
@@ -71,6 +84,7 @@ export class PendingHead implements CachedHead {
   readonly meta: string
   readonly validatedAtMs: number
   readonly body = undefined
+  readonly bodyBytes = undefined
 
   constructor(info: HeadInfo, generation: number) {
     this.key = info.key
@@ -87,6 +101,10 @@ export class PendingHead implements CachedHead {
 
   copyMeta(from: number, to: number, target: Buffer, at: number): void {
     target.write(this.meta.slice(from, to), at, 'latin1')
+  }
+
+  copyBody(): void {
+    // Has none.
   }
 
   detached(): HeadInfo {

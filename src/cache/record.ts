@@ -204,10 +204,21 @@ export function metaStart(view: SegmentView, offset: number): number {
 
 /** The body that is in the record; undefined for a head without one. */
 export function bodyOf(view: SegmentView, offset: number): Buffer | undefined {
+  const length = bodyLengthOf(view, offset)
+  if (length === undefined) return undefined
+  const start = bodyStart(view, offset)
+  return view.bytes.subarray(start, start + length)
+}
+
+/** Its length in bytes. */
+export function bodyLengthOf(view: SegmentView, offset: number): number | undefined {
   const word = offset / 4
-  if (view.words[word + KIND] === KIND_HEAD) return undefined
-  const start = offset + HEADER_BYTES + nameBytes(view, offset) + (view.words[word + META_LENGTH] ?? 0)
-  return view.bytes.subarray(start, start + (view.words[word + BODY_LENGTH] ?? 0))
+  return view.words[word + KIND] === KIND_HEAD ? undefined : (view.words[word + BODY_LENGTH] ?? 0)
+}
+
+/** Where the body begins in the segment. */
+export function bodyStart(view: SegmentView, offset: number): number {
+  return metaStart(view, offset) + (view.words[offset / 4 + META_LENGTH] ?? 0)
 }
 
 export function sizeOf(view: SegmentView, offset: number): number {

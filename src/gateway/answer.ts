@@ -1,4 +1,4 @@
-import type { Exchange, Loan, ResponseHead, ResponseStream } from '../http/exchange.ts'
+import type { Exchange, Loan, ResponseHead, ResponseStream, StoredBody } from '../http/exchange.ts'
 import type { RequestRecord } from '../signals/record.ts'
 import type { Gateway } from './gateway.ts'
 
@@ -10,7 +10,7 @@ export interface Answerable {
 }
 
 /** Sends a whole answer; with `answerStream` the only way out, so that status and time to first byte are always on record. */
-export function answer(to: Answerable, head: ResponseHead, body?: Uint8Array, loan?: Loan): void {
+export function answer(to: Answerable, head: ResponseHead, body?: Uint8Array | StoredBody, loan?: Loan): void {
   note(to, head.status)
   to.exchange.respond(head, body, loan)
 }

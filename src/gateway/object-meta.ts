@@ -1,7 +1,7 @@
 import { assert } from '../base/assert.ts'
 import { headerValue, renderHeaders, type HeaderList } from '../base/header-list.ts'
 import type { CachedHead } from '../cache/api.ts'
-import type { StoredLines } from '../http/exchange.ts'
+import type { Loan, StoredBody, StoredLines } from '../http/exchange.ts'
 import { wantsChecksums } from '../s3/headers.ts'
 import type { S3Request } from './s3-request.ts'
 
@@ -56,20 +56,37 @@ export function lacksWantedChecksums({ headers, query }: S3Request, head: Cached
   return wantsChecksums(headers, query) && headerValue(headers, 'range') === undefined
 }
 
-/** The field lines of a head in the cache, for a response that takes them as they are. */
-export class CachedLines implements StoredLines {
+/** The field lines and the body of an object in the cache, for a response that takes them as they are. */
+export class CachedObject implements StoredLines, StoredBody, Loan {
   readonly linesLength: number
+  /** Of the body. */
+  readonly length: number
   readonly #head: CachedHead
 
   constructor(head: CachedHead) {
     this.#head = head
     this.linesLength = lengthAt(head.metaByte(0), head.metaByte(1))
+    this.length = head.bodyBytes ?? 0
   }
 
   copyLines(target: Buffer, at: number): void {
     this.#head.copyMeta(FIELD_LINES_AT, FIELD_LINES_AT + this.linesLength, target, at)
   }
+
+  copyTo(target: Buffer, at: number): void {
+    this.#head.copyBody(target, at)
+  }
+
+  bytes(): Uint8Array {
+    return this.#head.body ?? NOTHING
+  }
+
+  release(): void {
+    this.#head.release()
+  }
 }
+
+const NOTHING = new Uint8Array(0)
 
 /** Behind the two lengths. */
 const FIELD_LINES_AT = 4

@@ -7,7 +7,7 @@ import { formatContentRange } from '../s3/range.ts'
 import { answer, answerStream } from './answer.ts'
 import type { ReadContext } from './context.ts'
 import { ageOf } from './decide.ts'
-import { CachedLines, decodeMeta, type ObjectMeta } from './object-meta.ts'
+import { CachedObject, decodeMeta, type ObjectMeta } from './object-meta.ts'
 import { forward } from './forward.ts'
 import { objectAskOf } from './object-ask.ts'
 import type { Opened } from './open.ts'
@@ -31,8 +31,8 @@ export interface Serving {
 /** Applies conditions and range to a version and sends what they select. Undefined: it is with the socket. */
 export function sendSelected(context: ReadContext, serving: Serving): Promise<void> | undefined {
   const { head } = serving
-  if (context.request.plain && 'release' in head && head.body !== undefined && head.body.length > 0) {
-    sendCached(context, head, head.body)
+  if (context.request.plain && 'release' in head && head.bodyBytes !== undefined && head.bodyBytes > 0) {
+    sendCached(context, head)
     return undefined
   }
   const meta = decodeMeta(head.meta)
@@ -57,16 +57,16 @@ export function sendSelected(context: ReadContext, serving: Serving): Promise<vo
 }
 
 /** The whole of a small object as it stands in the cache: the usual hit, in one write and without a string of its fields. */
-function sendCached(context: ReadContext, head: CachedHead, body: Uint8Array): void {
+function sendCached(context: ReadContext, head: CachedHead): void {
   const { record } = context
-  const stored = new CachedLines(head)
+  const stored = new CachedObject(head)
   const fields = ageLine(head, record.startedAtMs) + replyFields(record, {})
   if (context.request.method === 'HEAD') {
-    answer(context, { status: 200, stored, fields, length: body.length }, undefined, head)
+    answer(context, { status: 200, stored, fields, length: stored.length }, undefined, stored)
     return
   }
-  record.bytesFromMemory += body.length
-  answer(context, { status: 200, stored, fields, length: body.length }, body, head)
+  record.bytesFromMemory += stored.length
+  answer(context, { status: 200, stored, fields, length: stored.length }, stored, stored)
 }
 
 const EMPTY = new Uint8Array(0)

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import type { HttpLimits } from './limits.ts'
+import type { Outbox } from './outbox.ts'
 import { RateGuard } from './rate-guard.ts'
 import { acceptedBytes } from './socket-progress.ts'
 
@@ -20,6 +21,7 @@ const SLOW_WRITE_MS = 1000
 /** Watches whether a client does its part of an exchange: takes the response, sends its body, is still there. */
 export class ClientWatch {
   readonly #socket: Socket
+  readonly #outbox: Pick<Outbox, 'socketBytes'>
   readonly #limits: HttpLimits
   #write: WriteWatch | undefined = undefined
   #readGuard: RateGuard | undefined = undefined
@@ -27,8 +29,9 @@ export class ClientWatch {
   #halfClosedMs: number | undefined = undefined
   #halfClosedBytes = 0
 
-  constructor(socket: Socket, limits: HttpLimits) {
+  constructor(socket: Socket, outbox: Pick<Outbox, 'socketBytes'>, limits: HttpLimits) {
     this.#socket = socket
+    this.#outbox = outbox
     this.#limits = limits
   }
 
@@ -48,10 +51,11 @@ export class ClientWatch {
 
   /** `receivedBytes`: of a body that the client should be sending now; undefined where it is not its turn. */
   judge(nowMs: number, receivedBytes: number | undefined): ClientVerdict {
-    if (this.#socket.writableLength === 0) this.#write = undefined
+    const waitingBytes = this.#outbox.socketBytes
+    if (waitingBytes === 0) this.#write = undefined
     else {
       this.#write ??= new WriteWatch(this.#limits)
-      if (this.#write.isTooSlow(nowMs, this.#socket)) return 'slow-reader'
+      if (this.#write.isTooSlow(nowMs, this.#socket, waitingBytes)) return 'slow-reader'
     }
     if (receivedBytes === undefined) this.#readGuard = undefined
     else {
@@ -78,7 +82,7 @@ export class ClientWatch {
   #isGone(nowMs: number): boolean {
     if (this.#halfClosedMs === undefined) return false
     const accepted = acceptedBytes(this.#socket)
-    if (this.#socket.writableLength > 0 || accepted !== this.#halfClosedBytes) {
+    if (this.#outbox.socketBytes > 0 || accepted !== this.#halfClosedBytes) {
       this.#halfClosedBytes = accepted
       this.#halfClosedMs = nowMs
     }
@@ -100,10 +104,10 @@ class WriteWatch {
     this.#guard = new RateGuard(limits)
   }
 
-  isTooSlow(nowMs: number, socket: Socket): boolean {
+  isTooSlow(nowMs: number, socket: Socket, waitingBytes: number): boolean {
     const accepted = acceptedBytes(socket)
     // Bytes of complete writes alone.
-    const written = socket.bytesWritten - socket.writableLength
+    const written = socket.bytesWritten - waitingBytes
     const first = this.#acceptedBytes === undefined
     if (first || accepted !== this.#acceptedBytes) {
       this.#acceptedBytes = accepted

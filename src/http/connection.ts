@@ -12,8 +12,8 @@ import type { RequestParser } from './parser.ts'
 import { PipelineBytes } from './pipeline-bytes.ts'
 import type { Stall } from './pressure-relief.ts'
 import { REFUSALS, type RefusalReason } from './refusal.ts'
-import type { ResponseBatch } from './response-batch.ts'
 import { CONTINUE, renderHeadEnd, type HeadStarts } from './response-head.ts'
+import type { Turn } from './turn.ts'
 
 /**
  * One client connection: reads request heads and bodies, runs one exchange at a time in the order of the requests, and ends well.
@@ -49,12 +49,12 @@ export class Connection implements ExchangeHost, BodyHost {
   constructor(socket: Socket, engine: Engine, secure: boolean) {
     this.#socket = socket
     this.#engine = engine
-    this.#watch = new ClientWatch(socket, engine.limits)
     this.#sinceMs = engine.nowMs
     this.writeBufferBytes = engine.limits.writeBufferBytes
     this.peer = { address: socket.remoteAddress ?? '', port: socket.remotePort ?? 0, secure }
     this.#pipeline = new PipelineBytes(engine.budget)
     this.outbox = new Outbox(socket, engine, { secure, onProgress: () => this.#exchange?.progressed() })
+    this.#watch = new ClientWatch(socket, this.outbox, engine.limits)
     this.#sharesInput = engine.input.listen(socket, (bytes) => this.#input(bytes))
     socket.on('end', () => this.#inputEnded())
     // What went wrong is of no use to anyone: 'close' follows, and that is when a client is gone.
@@ -63,8 +63,8 @@ export class Connection implements ExchangeHost, BodyHost {
     engine.connections.add(this)
   }
 
-  get batch(): ResponseBatch {
-    return this.#engine.batch
+  get turn(): Turn {
+    return this.#engine.turn
   }
 
   get headStarts(): HeadStarts {
@@ -233,11 +233,13 @@ export class Connection implements ExchangeHost, BodyHost {
     this.#engine.requestsInFlight += 1
     this.#engine.requestsTotal += 1
     if (this.#decoder !== undefined && next < bytes.length) next = this.#feedBody(bytes, next, this.#decoder)
-    if (!exchange.gone) this.#run(exchange)
+    if (exchange.gone) return next
+    if (this.#decoder === undefined) this.#engine.turn.addRequest(exchange)
+    else this.handle(exchange)
     return next
   }
 
-  #run(exchange: HttpExchange): void {
+  handle(exchange: HttpExchange): void {
     try {
       const result = this.#engine.handler(exchange)
       if (result === undefined) return
@@ -339,7 +341,8 @@ export class Connection implements ExchangeHost, BodyHost {
     const answer = this.#engine.renderRefusal(reason)
     if (answer === undefined) return
     const end = renderHeadEnd({ ...answer, length: answer.body.length }, { chunked: false, close: true, minorVersion: 1 })
-    this.outbox.respond({ start: this.headStarts.of(answer.status), stored: undefined, end }, answer.body, undefined, NOBODY)
+    const head = { start: this.headStarts.of(answer.status), stored: undefined, end }
+    this.outbox.sendLarge(head, answer.body, { loan: undefined, done: NOBODY })
   }
 
   #linger(reason = 'connection is closing'): void {

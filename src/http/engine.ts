@@ -1,15 +1,16 @@
 import type { Clock } from '../base/clock.ts'
 import type { MemoryBudget } from '../base/memory-budget.ts'
 import type { Connection } from './connection.ts'
+import { DirectWrites } from './direct-writes.ts'
 import type { ExchangeHandler } from './exchange.ts'
 import { FieldNames } from './field-name.ts'
 import type { HttpLimits } from './limits.ts'
 import { RequestParser } from './parser.ts'
 import { PressureRelief, type Shortage } from './pressure-relief.ts'
 import { REFUSALS, type RefusalReason } from './refusal.ts'
-import { ResponseBatch } from './response-batch.ts'
 import { dateLine, HeadStarts } from './response-head.ts'
 import { SocketInput } from './socket-input.ts'
+import { Turn } from './turn.ts'
 import { WriteScratch } from './write-scratch.ts'
 
 /** Body and field lines of an error answer that the engine gives by itself. */
@@ -40,7 +41,8 @@ export class Engine {
   readonly relief: PressureRelief
   readonly names = new FieldNames()
   readonly scratch = new WriteScratch()
-  readonly batch = new ResponseBatch()
+  readonly direct = DirectWrites.open()
+  readonly turn = new Turn(this.scratch)
   readonly input = new SocketInput()
   /** Monotonic time of the last sweep: good enough for every timeout, and free to read. */
   nowMs: number

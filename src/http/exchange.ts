@@ -42,6 +42,15 @@ export interface StoredLines {
   copyLines(target: Buffer, at: number): void
 }
 
+/** A whole body that stands in memory which others own. */
+export interface StoredBody {
+  readonly length: number
+  /** Copies all of it to `target`, from `at` on. */
+  copyTo(target: Buffer, at: number): void
+  /** It itself, lent. */
+  bytes(): Uint8Array
+}
+
 /** A response whose body is written piece by piece. */
 export interface ResponseStream {
   /**
@@ -81,7 +90,7 @@ export interface Exchange {
   /** Calls `listener` once if the client goes before the response ended. Returns the remover. */
   onGone(listener: () => void): () => void
   /** A whole response in one write; `loan` as in ResponseStream. */
-  respond(head: ResponseHead, body?: Uint8Array, loan?: Loan): void
+  respond(head: ResponseHead, body?: Uint8Array | StoredBody, loan?: Loan): void
   /** Begins a response whose body follows. */
   stream(head: ResponseHead): ResponseStream
   /** Resolves when the response is complete and the kernel has it; rejects with ClientGone where it was lost or cut. */

@@ -10,22 +10,22 @@ import {
   type RequestHead,
   type ResponseHead,
   type ResponseStream,
+  type StoredBody,
 } from './exchange.ts'
-import type { HeadParts, Outbox, WriteDone } from './outbox.ts'
-import type { ResponseBatch } from './response-batch.ts'
+import { SMALL_BODY_BYTES, type HeadParts, type Outbox, type WriteDone } from './outbox.ts'
 import { isBodyless, renderHeadEnd, type HeadStarts } from './response-head.ts'
 import { BodyStream, GoneStream } from './response-stream.ts'
-
-/** Larger bodies are on their way long enough for a client to wake up. */
-const BATCHED_BYTES = 32 * 1024
+import type { Turn } from './turn.ts'
 
 /** What an exchange asks of its connection. */
 export interface ExchangeHost {
   readonly outbox: Outbox
   readonly peer: Exchange['peer']
   readonly headStarts: HeadStarts
-  readonly batch: ResponseBatch
+  readonly turn: Turn
   readonly writeBufferBytes: number
+  /** Calls the handler. */
+  handle(exchange: HttpExchange): void
   /** True where the connection cannot serve another request after this response. */
   mustClose(): boolean
   /** The kernel has the whole response. */
@@ -54,8 +54,9 @@ export class HttpExchange implements Exchange, WriteDone {
   #finished: PromiseWithResolvers<void> | undefined = undefined
   #listeners: (() => void)[] | undefined = undefined
   #endListener: EndListener | undefined = undefined
-  /** The response is whole and waits for the end of this turn. */
-  #batched = false
+  /** The response as it goes on the wire, while it waits for its turn. */
+  #rendered: Buffer | undefined = undefined
+  #sent = false
 
   constructor(host: ExchangeHost, head: RequestHead, body: RequestBody) {
     this.#host = host
@@ -81,15 +82,14 @@ export class HttpExchange implements Exchange, WriteDone {
     }
   }
 
-  respond(head: ResponseHead, body?: Uint8Array, loan?: Loan): void {
+  respond(head: ResponseHead, body?: Uint8Array | StoredBody, loan?: Loan): void {
     if (this.gone || this.#responded) {
       loan?.release()
       assert(this.gone, 'an exchange has one response')
       return
     }
-    const { outbox } = this.#host
     if (isBodyless(this.head.method, head.status)) {
-      outbox.respond(this.#begin(head, false), undefined, loan, this)
+      this.#respondSmall(this.#begin(head, false), undefined, loan)
       return
     }
     const length = body?.length ?? 0
@@ -99,17 +99,30 @@ export class HttpExchange implements Exchange, WriteDone {
     }
     const parts = this.#begin(head.length === undefined ? { ...head, length } : head, false)
     this.bodyBytesSent = length
-    if (length <= BATCHED_BYTES) {
-      this.#batched = true
-      this.#host.batch.add({ exchange: this, head: parts, body, loan })
-    } else outbox.respond(parts, body, loan, this)
+    if (body === undefined || length <= SMALL_BODY_BYTES) this.#respondSmall(parts, body, loan)
+    else this.#host.outbox.sendLarge(parts, body instanceof Uint8Array ? body : body.bytes(), { loan, done: this })
   }
 
-  /** Writes a response that was kept for the batch. */
-  send(head: HeadParts, body: Uint8Array | undefined, loan: Loan | undefined): void {
-    this.#batched = false
-    if (this.gone) loan?.release()
-    else this.#host.outbox.respond(head, body, loan, this)
+  #respondSmall(head: HeadParts, body: Uint8Array | StoredBody | undefined, loan: Loan | undefined): void {
+    this.#rendered = this.#host.outbox.render(head, body)
+    loan?.release()
+    this.#host.turn.addResponse(this)
+  }
+
+  /** Calls the handler, unless the client has gone meanwhile. */
+  handle(): void {
+    if (!this.gone) this.#host.handle(this)
+  }
+
+  /** Writes the response that was rendered. */
+  writeRendered(): void {
+    const rendered = this.#rendered
+    this.#rendered = undefined
+    if (rendered !== undefined && !this.gone) this.#sent = this.#host.outbox.sendSmall(rendered, this)
+  }
+
+  completeRendered(): void {
+    if (this.#sent) this.written()
   }
 
   whenEnded(listener: EndListener): void {
@@ -139,7 +152,7 @@ export class HttpExchange implements Exchange, WriteDone {
   }
 
   cut(reason: string, why?: CutReason): void {
-    if (this.#batched) this.#host.batch.flush()
+    if (this.#rendered !== undefined) this.#host.turn.writeAll()
     if (!this.complete && !this.gone) this.#host.cut(reason, this.#untilClose && this.started, why)
   }
 

@@ -1,8 +1,10 @@
 // hot path
 import type { Socket } from 'node:net'
 import type { MemoryBudget } from '../base/memory-budget.ts'
-import type { Loan, StoredLines } from './exchange.ts'
+import type { DirectOutcome, DirectWrites } from './direct-writes.ts'
+import type { Loan, StoredBody, StoredLines } from './exchange.ts'
 import { SLICE_BYTES, SliceQueue } from './slice-queue.ts'
+import { queuedBytes } from './socket-progress.ts'
 import type { WriteScratch } from './write-scratch.ts'
 
 /** Called when a write, and so everything before it, has been taken by the kernel. */
@@ -30,11 +32,8 @@ interface Submitted extends Pending {
   readonly heldBytes: number
 }
 
-/** Bodies of our own memory up to this are copied next to their head: one buffer costs less than two. */
-const COPIED_BYTES = 16 * 1024
-
-/** Copying out of memory that threads share goes word by word, so only the smallest bodies are worth it. */
-const COPIED_LOAN_BYTES = 1024
+/** Bodies up to this are copied next to their head: one buffer costs less than two, and what was lent can be given back at once. */
+export const SMALL_BODY_BYTES = 16 * 1024
 
 /**
  * Everything that a connection writes. It knows when bytes have been handed to the kernel, so that their owner gets them back exactly
@@ -43,6 +42,8 @@ const COPIED_LOAN_BYTES = 1024
 export class Outbox {
   readonly #socket: Socket
   readonly #scratch: WriteScratch
+  /** Undefined over TLS. */
+  readonly #direct: DirectWrites | undefined
   /** TLS encrypts in a later step, so the scratch would never be free in time. */
   readonly #useScratch: boolean
   readonly #budget: MemoryBudget
@@ -52,22 +53,26 @@ export class Outbox {
   /** Of bodies that go out in slices; made for the first one. */
   #slices: SliceQueue | undefined = undefined
   #corked = false
+  /** The socket's handle has bytes that the socket does not count. */
+  #directQueued = false
   readonly #onWritten: (error?: Error | null) => void
 
   /** `onProgress` is called whenever a write was completed. */
   constructor(
     socket: Socket,
-    engine: { readonly scratch: WriteScratch; readonly budget: MemoryBudget },
+    engine: { readonly scratch: WriteScratch; readonly budget: MemoryBudget; readonly direct: DirectWrites | undefined },
     options: { readonly secure: boolean; readonly onProgress: () => void },
   ) {
     this.#socket = socket
     this.#scratch = engine.scratch
     this.#budget = engine.budget
     this.#useScratch = !options.secure
+    this.#direct = options.secure ? undefined : engine.direct
     this.#onWritten = (error) => {
       // After an error the callbacks come in any order; all that is pending is released when the socket is closed.
       if (error !== undefined && error !== null) return
       const pending = this.#pending.shift()
+      if (this.#pending.length === 0) this.#directQueued = false
       if (pending !== undefined) this.#release(pending)
       pending?.done?.written()
       options.onProgress()
@@ -76,7 +81,13 @@ export class Outbox {
 
   /** Bytes that the kernel did not take yet. */
   get unsentBytes(): number {
-    return this.#socket.writableLength + (this.#slices?.waitingBytes ?? 0)
+    return this.socketBytes + (this.#slices?.waitingBytes ?? 0)
+  }
+
+  /** Bytes of these that the socket has. */
+  get socketBytes(): number {
+    const { writableLength } = this.#socket
+    return this.#directQueued ? writableLength + queuedBytes(this.#socket) : writableLength
   }
 
   /** Bytes wait for the kernel that were lent. */
@@ -94,37 +105,77 @@ export class Outbox {
     this.#slices?.lendAgain()
   }
 
-  /**
-   * Writes a whole response, head and body together. A loan is given back when the kernel has it; `done` learns when the kernel has
-   * everything, which nearly always is before this returns.
-   */
-  respond(head: HeadParts, body: Uint8Array | undefined, loan: Loan | undefined, done: WriteDone): void {
+  /** A response as it goes on the wire, with the body where that is small. Valid until the scratch is reused. */
+  render(head: HeadParts, body: Uint8Array | StoredBody | undefined): Buffer {
     const bodyBytes = body?.length ?? 0
-    const copies = body !== undefined && bodyBytes <= (loan === undefined ? COPIED_BYTES : COPIED_LOAN_BYTES)
-    const bytes = this.#headBytes(head, copies ? bodyBytes : 0)
-    if (copies || body === undefined) {
-      if (copies) bytes.set(body, bytes.length - bodyBytes)
-      loan?.release()
-      this.#socket.write(bytes)
-      this.#finishResponse(undefined, done)
-      return
-    }
-    this.#socket.cork()
-    this.#socket.write(bytes)
-    if (bodyBytes > SLICE_BYTES) {
+    const bytes = this.#headBytes(head, bodyBytes)
+    if (body === undefined) return bytes
+    if (body instanceof Uint8Array) bytes.set(body, bytes.length - bodyBytes)
+    else body.copyTo(bytes, bytes.length - bodyBytes)
+    return bytes
+  }
+
+  /** Writes what was rendered. True: the kernel has all of it, as nearly always. Otherwise `done` learns when, or the socket is broken. */
+  sendSmall(rendered: Buffer, done: WriteDone): boolean {
+    const outcome = this.#isEmpty() ? this.#direct?.write(this.#socket, rendered) : undefined
+    if (outcome !== undefined) return this.#finishDirect(outcome, rendered, { loan: undefined, done })
+    this.#socket.write(rendered)
+    return this.#finishSocket(rendered, { loan: undefined, done })
+  }
+
+  /** Writes a head and its body, which may be lent, together. */
+  sendLarge(head: HeadParts, body: Uint8Array, pending: Pending): void {
+    const { loan, done } = pending
+    const rendered = this.#headBytes(head, 0)
+    const whole = body.length <= SLICE_BYTES
+    const outcome = whole && this.#isEmpty() ? this.#direct?.writePair(this.#socket, rendered, body) : undefined
+    if (outcome !== undefined) {
+      if (!this.#finishDirect(outcome, rendered, pending)) return
+    } else if (whole) {
+      this.#socket.cork()
+      this.#socket.write(rendered)
+      this.#socket.write(body)
+      this.#socket.uncork()
+      if (!this.#finishSocket(rendered, pending)) return
+    } else {
+      this.#socket.cork()
       this.#corked = true
-      this.write(body, { loan, done })
-      if (this.#useScratch && !this.#isEmpty()) this.#scratch.abandon()
+      this.#socket.write(rendered)
+      this.write(body, pending)
+      if (this.#useScratch && !this.#isEmpty()) this.#scratch.abandon(rendered)
       return
     }
-    this.#socket.write(body)
-    this.#socket.uncork()
-    this.#finishResponse(loan, done)
+    this.#scratch.giveBack(rendered)
+    loan?.release()
+    done?.written()
+  }
+
+  #finishDirect(outcome: DirectOutcome, rendered: Buffer, pending: Pending): boolean {
+    if (outcome === 'sent') return true
+    if (outcome === 'queued') {
+      this.#directQueued = true
+      // Follows in the socket's queue, so its end is the end of what was queued.
+      this.#submit(NOTHING, pending, this.#scratch.abandon(rendered))
+    } else {
+      pending.loan?.release()
+      // As the socket does after an error of its own; its end is told by 'close'.
+      this.#socket.destroy()
+    }
+    return false
+  }
+
+  #finishSocket(rendered: Buffer, pending: Pending): boolean {
+    if (this.#isEmpty()) return true
+    const heldBytes = this.#useScratch ? this.#scratch.abandon(rendered) : this.#socket.writableLength
+    this.#submit(NOTHING, pending, heldBytes)
+    return false
   }
 
   /** Keeps a head back until the first bytes of its body come, at most until this turn of the event loop ends. */
   hold(head: HeadParts): void {
-    this.#hold(Buffer.from(this.#headBytes(head, 0)))
+    const bytes = this.#headBytes(head, 0)
+    this.#hold(Buffer.from(bytes))
+    this.#scratch.giveBack(bytes)
   }
 
   write(bytes: Uint8Array, pending: Pending): void {
@@ -189,7 +240,7 @@ export class Outbox {
     loan.release()
   }
 
-  /** The head's bytes with room for `extraBytes` behind them; overwritten by the next response unless `#finishResponse` finds it unsent. */
+  /** The head's bytes with room for `extraBytes` behind them; its own over TLS, otherwise the scratch's. */
   #headBytes(head: HeadParts, extraBytes: number): Buffer {
     const { start, stored, end } = head
     const storedBytes = stored?.linesLength ?? 0
@@ -199,16 +250,6 @@ export class Outbox {
     stored?.copyLines(bytes, start.length)
     bytes.write(end, start.length + storedBytes, 'latin1')
     return bytes
-  }
-
-  #finishResponse(loan: Loan | undefined, done: WriteDone): void {
-    if (this.#isEmpty()) {
-      loan?.release()
-      done.written()
-      return
-    }
-    if (this.#useScratch) this.#scratch.abandon()
-    this.#submit(NOTHING, { loan, done }, loan !== undefined && this.#useScratch ? 0 : this.#socket.writableLength)
   }
 
   #hold(bytes: Buffer): void {
@@ -221,7 +262,8 @@ export class Outbox {
   }
 
   #isEmpty(): boolean {
-    return this.#socket.writableLength === 0 && this.#socket.errored === null && this.#slices?.isEmpty !== false
+    const socket = this.#socket
+    return socket.writableLength === 0 && !this.#directQueued && socket.errored === null && this.#slices?.isEmpty !== false
   }
 }
 

@@ -8,6 +8,12 @@ interface StreamHandle {
   readonly _parent?: StreamHandle
 }
 
+/** Bytes that the socket's handle keeps because the kernel had no room; 0 where it does not say. */
+export function queuedBytes(socket: Socket): number {
+  const handle = (socket as unknown as { readonly _handle?: StreamHandle | null })._handle
+  return typeof handle?.writeQueueSize === 'number' ? handle.writeQueueSize : 0
+}
+
 /**
  * Bytes that the kernel has taken from this socket so far; over TLS counted encrypted. Only differences mean something.
  *
