@@ -19,7 +19,17 @@ export class BucketEpochs {
 
   /** `name`: origin and bucket. */
   of(name: string): number {
-    return Atomics.load(this.#epochs, placeOf(name))
+    return this.at(this.placeOf(name))
+  }
+
+  /** The epoch of the buckets at a place. */
+  at(place: number): number {
+    return Atomics.load(this.#epochs, place)
+  }
+
+  /** Where a bucket's epoch is; always the same. */
+  placeOf(name: string): number {
+    return placeOf(name)
   }
 
   forget(name: string): void {

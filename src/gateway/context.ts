@@ -40,17 +40,17 @@ export interface ReadContext extends RequestContext {
  * version id. The current version and a version by its id are two objects: what is current changes, a version does not.
  */
 export function cacheKeyOf(context: RequestContext, key: string, versionId?: string): string {
-  return keyIn(context, bucketName(context), key, versionId)
+  return keyIn(context, bucketPart(context), key, versionId)
 }
 
 /** All names under which a write must look for an object: those of its own kind of clients, and of the other where both are served. */
 export function cacheKeysOf(context: RequestContext, key: string, versionId?: string): string[] {
-  return bucketNames(context).map((bucket) => keyIn(context, bucket, key, versionId))
+  return bucketParts(context).map((bucket) => keyIn(context, bucket, key, versionId))
 }
 
-function keyIn(context: RequestContext, bucket: string, key: string, versionId: string | undefined): string {
-  const version = versionId === undefined ? '' : `@${versionId}`
-  return `${bucket}\0${context.gateway.epochs.of(bucket)}${version}\0${key}`
+function keyIn({ gateway, origin }: RequestContext, bucket: string, key: string, versionId: string | undefined): string {
+  const prefix = gateway.keyPrefixes.of(origin.name, bucket)
+  return versionId === undefined ? `${prefix}\0${key}` : `${prefix}@${versionId}\0${key}`
 }
 
 /**
@@ -58,18 +58,26 @@ function keyIn(context: RequestContext, bucket: string, key: string, versionId: 
  * way than we do: then the Host is part of the name.
  */
 export function bucketName(context: RequestContext): string {
-  return context.passThrough ? untouchedBucketName(context) : verifiedBucketName(context)
+  return `${context.origin.name}\0${bucketPart(context)}`
 }
 
 /** The names that the request's bucket has for all who may ask here. */
 export function bucketNames(context: RequestContext): string[] {
-  return context.gateway.options.identity === 'mixed' ? [verifiedBucketName(context), untouchedBucketName(context)] : [bucketName(context)]
+  return bucketParts(context).map((bucket) => `${context.origin.name}\0${bucket}`)
 }
 
-function verifiedBucketName({ origin, request }: RequestContext): string {
-  return `${origin.name}\0${request.bucket ?? ''}`
+function bucketParts(context: RequestContext): string[] {
+  return context.gateway.options.identity === 'mixed' ? [verifiedBucket(context), untouchedBucket(context)] : [bucketPart(context)]
 }
 
-function untouchedBucketName(context: RequestContext): string {
-  return `${verifiedBucketName(context)}\0${context.request.host.toLowerCase()}`
+function bucketPart(context: RequestContext): string {
+  return context.passThrough ? untouchedBucket(context) : verifiedBucket(context)
+}
+
+function verifiedBucket({ request }: RequestContext): string {
+  return request.bucket ?? ''
+}
+
+function untouchedBucket(context: RequestContext): string {
+  return `${verifiedBucket(context)}\0${context.request.host.toLowerCase()}`
 }

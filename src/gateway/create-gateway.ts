@@ -12,6 +12,7 @@ import type { BucketEpochs } from './bucket-epochs.ts'
 import { Clients } from './clients.ts'
 import { fetcherOf } from './fetch-range.ts'
 import type { Gateway } from './gateway.ts'
+import { KeyPrefixes } from './key-prefixes.ts'
 import { Meters } from './meters.ts'
 import type { OriginCalls } from './origin-call.ts'
 import { NO_PEERS, type Peers } from './peers.ts'
@@ -64,6 +65,7 @@ export function createGateway(parts: GatewayParts): Gateway {
     opening: new SingleFlight(),
     uncacheable: new UncacheableObjects(parts.clock),
     epochs: parts.epochs,
+    keyPrefixes: new KeyPrefixes(parts.epochs),
     budget: parts.budget,
     requestIds: new RequestIds(worker),
     askTimes: new AskTimes(parts.clock),

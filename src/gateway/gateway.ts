@@ -9,6 +9,7 @@ import type { AskTimes } from './ask-times.ts'
 import type { BucketEpochs } from './bucket-epochs.ts'
 import type { Clients } from './clients.ts'
 import type { Findings } from './inquire.ts'
+import type { KeyPrefixes } from './key-prefixes.ts'
 import type { Meters } from './meters.ts'
 import type { Peers } from './peers.ts'
 import type { RequestIds } from './request-ids.ts'
@@ -31,6 +32,7 @@ export interface Gateway {
   readonly meters: Meters
   readonly uncacheable: UncacheableObjects
   readonly epochs: BucketEpochs
+  readonly keyPrefixes: KeyPrefixes
   /** For what is held of requests and answers outside the cache. */
   readonly budget: MemoryBudget
   readonly requestIds: RequestIds

@@ -15,6 +15,9 @@ export class Routes {
   readonly #named: ReadonlyMap<string, Origin>
   readonly #rules: readonly { matches: (bucket: string) => boolean; prefix: string; mode: Consistency }[]
   readonly #defaultMode: Consistency
+  /** Most requests are for the bucket of the one before. */
+  #lastBucket: string | undefined = undefined
+  #lastOrigin: Origin | undefined = undefined
 
   constructor(options: {
     origins: readonly { buckets: readonly string[]; origin: Origin }[]
@@ -37,8 +40,10 @@ export class Routes {
 
   /** The first origin whose patterns match, or undefined: no such bucket here. */
   originOf(bucket: string): Origin | undefined {
-    for (const route of this.#routes) if (route.serves(bucket)) return route.origin
-    return undefined
+    if (bucket === this.#lastBucket) return this.#lastOrigin
+    this.#lastBucket = bucket
+    this.#lastOrigin = this.#routes.find((route) => route.serves(bucket))?.origin
+    return this.#lastOrigin
   }
 
   /** The origin of that name, which must be one of these. */

@@ -1,26 +1,14 @@
 // hot path
 import type { Socket } from 'node:net'
+import { streamBinding, type WriteRequest } from './stream-binding.ts'
 
 /** The kernel has all of it; the socket's handle keeps some of it and goes on by itself; the connection is broken. */
 export type DirectOutcome = 'sent' | 'queued' | 'failed'
-
-/** What a write is told by its handle; the same one serves again unless the write was queued. */
-interface WriteRequest {
-  /** Keeps queued bytes alive: the handle has only their address. */
-  kept?: unknown
-}
 
 /** A socket's handle as Node makes it. Non-zero: the system's error. */
 interface StreamHandle {
   writeBuffer(request: WriteRequest, bytes: Uint8Array): number
   writev(request: WriteRequest, chunks: readonly Uint8Array[], allBuffers: true): number
-}
-
-/** What Node's own streams use below their sockets: `process.binding`, which has no types. */
-interface StreamBinding {
-  readonly WriteWrap?: new () => WriteRequest
-  readonly streamBaseState?: Int32Array
-  readonly kLastWriteWasAsync?: number
 }
 
 /**
@@ -82,13 +70,4 @@ const NOTHING = new Uint8Array(0)
 /** Undefined once the socket is closing. */
 function handleOf(socket: Socket): StreamHandle | undefined {
   return (socket as unknown as { readonly _handle?: StreamHandle | null })._handle ?? undefined
-}
-
-function streamBinding(): StreamBinding {
-  const { binding } = process as unknown as { readonly binding?: (name: string) => StreamBinding }
-  try {
-    return binding?.('stream_wrap') ?? {}
-  } catch {
-    return {}
-  }
 }

@@ -3,6 +3,7 @@ import type { MemoryBudget } from '../base/memory-budget.ts'
 import type { Connection } from './connection.ts'
 import { DirectWrites } from './direct-writes.ts'
 import type { ExchangeHandler } from './exchange.ts'
+import { FieldMemo } from './field-memo.ts'
 import { FieldNames } from './field-name.ts'
 import type { HttpLimits } from './limits.ts'
 import { RequestParser } from './parser.ts'
@@ -40,6 +41,7 @@ export class Engine {
   readonly connections = new Set<Connection>()
   readonly relief: PressureRelief
   readonly names = new FieldNames()
+  readonly memo = new FieldMemo()
   readonly scratch = new WriteScratch()
   readonly direct = DirectWrites.open()
   readonly turn = new Turn(this.scratch)
@@ -88,7 +90,7 @@ export class Engine {
   }
 
   takeParser(): RequestParser {
-    return this.#spareParsers.pop() ?? new RequestParser(this.limits, this.names)
+    return this.#spareParsers.pop() ?? new RequestParser(this.limits, this)
   }
 
   returnParser(parser: RequestParser): void {

@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { FieldMemo } from './field-memo.ts'
 import { FieldNames } from './field-name.ts'
 import { DEFAULT_HTTP_LIMITS } from './limits.ts'
 import { RequestParser } from './parser.ts'
 import type { RefusalReason } from './refusal.ts'
 
 function parse(text: string, limits: { headBytes?: number; fieldCountMax?: number } = {}): RequestParser {
-  const parser = new RequestParser({ ...DEFAULT_HTTP_LIMITS, ...limits }, new FieldNames())
+  const parser = new RequestParser({ ...DEFAULT_HTTP_LIMITS, ...limits }, { names: new FieldNames(), memo: new FieldMemo() })
   parser.feed(Buffer.from(text, 'latin1'), 0)
   return parser
 }
@@ -33,7 +34,7 @@ test('RequestParser reads method, target, version, host and fields', () => {
 })
 
 test('RequestParser gives the position behind the head and leaves what follows', () => {
-  const parser = new RequestParser(DEFAULT_HTTP_LIMITS, new FieldNames())
+  const parser = new RequestParser(DEFAULT_HTTP_LIMITS, { names: new FieldNames(), memo: new FieldMemo() })
   const bytes = Buffer.from(`xx${withFields()}body`, 'latin1')
   assert.equal(parser.feed(bytes, 2), bytes.length - 4)
   assert.equal(parser.head?.method, 'GET')
@@ -45,7 +46,7 @@ test('RequestParser reads the same head however it is cut', () => {
   assert.ok(whole)
   fc.assert(
     fc.property(fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 100, maxLength: 100 }), (sizes) => {
-      const parser = new RequestParser(DEFAULT_HTTP_LIMITS, new FieldNames())
+      const parser = new RequestParser(DEFAULT_HTTP_LIMITS, { names: new FieldNames(), memo: new FieldMemo() })
       const bytes = Buffer.from(`${text}rest`, 'latin1')
       let at = 0
       for (const size of sizes) {
@@ -179,7 +180,7 @@ test('RequestParser refuses what two recipients could read differently', () => {
 
 test('RequestParser refuses the same when the bytes come one by one', () => {
   for (const [reason, text] of REFUSED) {
-    const parser = new RequestParser(DEFAULT_HTTP_LIMITS, new FieldNames())
+    const parser = new RequestParser(DEFAULT_HTTP_LIMITS, { names: new FieldNames(), memo: new FieldMemo() })
     for (const byte of Buffer.from(text, 'latin1')) if (parser.refusal === undefined) parser.feed(Buffer.of(byte), 0)
     assert.equal(parser.refusal, reason, JSON.stringify(text))
   }
@@ -199,7 +200,7 @@ test('RequestParser limits the number of fields', () => {
 })
 
 test('RequestParser holds no more than the limit of a head that never ends', () => {
-  const parser = new RequestParser({ ...DEFAULT_HTTP_LIMITS, headBytes: 1000 }, new FieldNames())
+  const parser = new RequestParser({ ...DEFAULT_HTTP_LIMITS, headBytes: 1000 }, { names: new FieldNames(), memo: new FieldMemo() })
   parser.feed(Buffer.from('GET / HTTP/1.1\r\nX: ', 'latin1'), 0)
   let fed = 0
   for (; parser.refusal === undefined && fed < 10_000; fed += 10) parser.feed(Buffer.alloc(10, 'y'), 0)
@@ -221,7 +222,7 @@ test('FieldNames gives every name its own string, also where names share a slot'
   const limits = { ...DEFAULT_HTTP_LIMITS, fieldCountMax: 5000, headBytes: 1 << 20 }
   const sent = Array.from({ length: 3000 }, (_, i) => `X-Name-${i * 7919}`)
   for (let round = 0; round < 2; round += 1) {
-    const parser = new RequestParser(limits, names)
+    const parser = new RequestParser(limits, { names, memo: new FieldMemo() })
     parser.feed(Buffer.from(withFields(...sent.map((name) => `${name}: v`)), 'latin1'), 0)
     const read = parser.head?.headers.filter((_, i) => i % 2 === 0)
     assert.deepEqual(read, ['host', ...sent.map((name) => name.toLowerCase())])

@@ -2,6 +2,7 @@
 import { BYTE_CLASS, CR, LF, SP, TARGET, TOKEN } from './byte-class.ts'
 import { splitAbsoluteTarget } from './authority.ts'
 import type { RequestHead } from './exchange.ts'
+import type { FieldMemo, RememberedFields } from './field-memo.ts'
 import type { FieldNames } from './field-name.ts'
 import { FieldSection } from './field-section.ts'
 import { Framing } from './framing.ts'
@@ -33,16 +34,20 @@ export class RequestParser {
   readonly #fields: FieldSection
   readonly #kept: KeptBytes
   readonly #headBytes: number
+  readonly #memo: FieldMemo
   #phase = LEADING
   #at = 0
   #lineStart = 0
   #methodEnd = 0
   #targetEnd = 0
   #minorVersion: 0 | 1 = 1
+  /** Fields that are known without being read. */
+  #remembered: RememberedFields | undefined = undefined
 
-  constructor(limits: Pick<HttpLimits, 'headBytes' | 'fieldCountMax'>, names: FieldNames) {
+  constructor(limits: Pick<HttpLimits, 'headBytes' | 'fieldCountMax'>, shared: { readonly names: FieldNames; readonly memo: FieldMemo }) {
     this.#headBytes = limits.headBytes
-    this.#fields = new FieldSection(limits.fieldCountMax, names)
+    this.#fields = new FieldSection(limits.fieldCountMax, shared.names)
+    this.#memo = shared.memo
     this.#kept = new KeptBytes(limits.headBytes)
   }
 
@@ -59,6 +64,7 @@ export class RequestParser {
     this.#phase = LEADING
     this.#at = 0
     this.#lineStart = 0
+    this.#remembered = undefined
   }
 
   /** Takes bytes from `at` on; gives the position after the last byte that belongs to this head. */
@@ -80,6 +86,7 @@ export class RequestParser {
   /** True when the head is complete or refused; #at is then where it ends. */
   #scan(bytes: Buffer, base: number, end: number): boolean {
     if (this.#phase < FIELDS && !this.#requestLine(bytes, base, end)) return this.refusal !== undefined
+    if (this.#remembered !== undefined) return this.#completeRemembered(bytes, base, this.#remembered)
     const fields = this.#fields
     if (!fields.scan(bytes, base, end)) return false
     this.refusal = fields.refusal
@@ -137,6 +144,11 @@ export class RequestParser {
   }
 
   #version(bytes: Buffer, at: number, base: number, end: number): number {
+    this.#remembered = this.#memo.find(bytes, at, end)
+    if (this.#remembered !== undefined) {
+      this.#phase = FIELDS
+      return at + this.#memo.length
+    }
     if (end - at < VERSION_LINE_BYTES) return at
     const major = versionDigit(bytes, at)
     if (major === undefined) return this.#refuse('bad-request-line', at)
@@ -152,6 +164,23 @@ export class RequestParser {
     return at + VERSION_LINE_BYTES
   }
 
+  /** The same as `#complete`, for fields whose bytes are those of an earlier head. */
+  #completeRemembered(bytes: Buffer, base: number, { headers, host, keepAlive }: RememberedFields): boolean {
+    const method = knownMethod(bytes, base + this.#lineStart, base + this.#methodEnd)
+    if (method === undefined) {
+      this.refusal = 'unknown-method'
+      return true
+    }
+    const { framing } = this
+    framing.reset()
+    framing.host = host
+    framing.keepAlive = keepAlive
+    const target = bytes.toString('latin1', base + this.#methodEnd + 1, base + this.#targetEnd)
+    if (isOriginForm(target, method)) this.head = { method, target, minorVersion: 1, headers, host }
+    else this.#completeAbsolute(method, target, [...headers])
+    return true
+  }
+
   #complete(bytes: Buffer, base: number): void {
     const text = bytes.toString('latin1', base, base + this.#at)
     const { framing } = this
@@ -161,8 +190,9 @@ export class RequestParser {
     this.refusal = method === undefined ? 'unknown-method' : (this.#fields.refusal ?? framing.conclude(this.#minorVersion))
     if (this.refusal !== undefined || method === undefined) return
     const target = text.substring(this.#methodEnd + 1, this.#targetEnd)
-    if (target.charCodeAt(0) === 0x2f || (target === '*' && method === 'OPTIONS')) {
+    if (isOriginForm(target, method)) {
       this.head = { method, target, minorVersion: this.#minorVersion, headers, host: framing.host ?? '' }
+      this.#remember(bytes, base, this.head)
     } else this.#completeAbsolute(method, target, headers)
   }
 
@@ -177,6 +207,14 @@ export class RequestParser {
     this.head = { method, target: split.target, minorVersion: this.#minorVersion, headers, host: split.host }
   }
 
+  #remember(bytes: Buffer, base: number, { headers, host, minorVersion }: RequestHead): void {
+    const { framing } = this
+    if (minorVersion === 0 || framing.chunked || framing.contentLength !== undefined || framing.expectContinue) return
+    // What signs one request is not sent again.
+    if (headers.includes('authorization')) return
+    this.#memo.remember(bytes, base + this.#targetEnd + 1, base + this.#at, { headers, host, keepAlive: framing.keepAlive })
+  }
+
   #refuseLong(): void {
     this.refusal = this.#phase < VERSION ? 'target-too-long' : 'head-too-long'
   }
@@ -187,7 +225,13 @@ export class RequestParser {
   }
 }
 
+/** RFC 9112 sections 3.2.1 and 3.2.4. */
+function isOriginForm(target: string, method: string): boolean {
+  return target.charCodeAt(0) === 0x2f || (target === '*' && method === 'OPTIONS')
+}
+
 function knownMethod(bytes: Buffer, start: number, end: number): string | undefined {
+  if (end - start === 3 && bytes[start] === 0x47 && bytes[start + 1] === 0x45 && bytes[start + 2] === 0x54) return 'GET'
   for (const method of METHODS) if (method.length === end - start && startsWith(bytes, start, method)) return method
   return undefined
 }

@@ -1,4 +1,11 @@
 import type { Socket } from 'node:net'
+import { streamBinding } from './stream-binding.ts'
+
+/** What is used of a socket's handle; it has no public face, so every field may be missing. */
+interface ReadingHandle {
+  readonly useUserBuffer?: unknown
+  onread?: ((bytes: unknown) => unknown) | undefined
+}
 
 /** Bytes that one read can take; a read this long leaves the kernel's buffer of a fast sender empty. */
 const READ_BYTES = 64 * 1024
@@ -31,21 +38,31 @@ export class SocketInput {
   }
 
   #listenShared(socket: Socket, take: (bytes: Buffer) => void): boolean {
-    const handle = (
-      socket as unknown as { readonly _handle?: { readonly useUserBuffer?: unknown; readonly isStreamBase?: unknown } | null }
-    )._handle
+    const handle = (socket as unknown as { readonly _handle?: ReadingHandle | null })._handle
     const buffer = fieldNamed(socket, 'kBuffer')
     const callback = fieldNamed(socket, 'kBufferCb')
     if ('encrypted' in socket || handle === null || handle === undefined || typeof handle.useUserBuffer !== 'function') return false
     if (buffer === undefined || callback === undefined) return false
     const shared = this.#shared
-    Object.assign(socket, {
-      [buffer]: shared,
-      [callback]: (count: number): void => take(this.#read(count)),
-    })
+    const onCount = (count: number): void => take(this.#read(count))
+    Object.assign(socket, { [buffer]: shared, [callback]: onCount })
     const begin = handle.useUserBuffer as (buffer: Buffer) => void
     begin.call(handle, shared)
+    takeReadsOf(handle, socket, onCount)
     return true
+  }
+}
+
+/** Node's own function for what a handle has read does much that does not matter here; what is no data it still gets. */
+function takeReadsOf(handle: ReadingHandle, socket: Socket, onCount: (count: number) => void): void {
+  const { streamBaseState, kReadBytesOrError } = streamBinding()
+  const { onread } = handle
+  if (streamBaseState === undefined || kReadBytesOrError === undefined || typeof onread !== 'function') return
+  handle.onread = function (this: unknown, bytes: unknown): unknown {
+    const count = streamBaseState[kReadBytesOrError] ?? 0
+    if (count <= 0 || socket.destroyed) return onread.call(this, bytes)
+    onCount(count)
+    return undefined
   }
 }
 

@@ -57,6 +57,7 @@ export function classifyOperation(request: {
   readonly headers: HeaderList
 }): Operation {
   const { method, query } = request
+  if (query.length === 0 && request.rawKey !== undefined && method === 'GET') return 'GetObject'
   const level: Level = request.bucket === undefined ? 'service' : request.rawKey === undefined ? 'bucket' : 'object'
   if (method === 'OPTIONS') return 'Preflight'
   if (isObjectLambdaAnswer(request)) return 'WriteGetObjectResponse'

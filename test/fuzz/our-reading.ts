@@ -1,5 +1,6 @@
 import { type BodyDecoder, LengthDecoder } from '../../src/http/body-decoder.ts'
 import { ChunkedDecoder } from '../../src/http/chunked-decoder.ts'
+import { FieldMemo } from '../../src/http/field-memo.ts'
 import { FieldNames } from '../../src/http/field-name.ts'
 import { DEFAULT_HTTP_LIMITS } from '../../src/http/limits.ts'
 import { RequestParser } from '../../src/http/parser.ts'
@@ -13,9 +14,10 @@ const LINE_END = Buffer.from('\r\n\r\n', 'latin1')
 /** Reads connections with our parser and body decoders, the way `Connection` puts them together. */
 export class OurReader {
   readonly #names = new FieldNames()
+  readonly #memo = new FieldMemo()
 
   read(packets: readonly Buffer[]): Reading {
-    const run = new Run(this.#names)
+    const run = new Run(this.#names, this.#memo)
     for (const packet of packets) {
       for (let at = 0; at < packet.length && run.goesOn;) at = run.feed(packet, at)
     }
@@ -33,9 +35,9 @@ class Run {
   #decoder: BodyDecoder | undefined = undefined
   #headBytes = 0
 
-  constructor(names: FieldNames) {
+  constructor(names: FieldNames, memo: FieldMemo) {
     this.#names = names
-    this.#parser = new RequestParser(LIMITS, names)
+    this.#parser = new RequestParser(LIMITS, { names, memo })
   }
 
   get goesOn(): boolean {
