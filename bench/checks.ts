@@ -8,7 +8,8 @@ import { identify, type Authenticator } from '../src/gateway/authenticate.ts'
 import { authorize } from '../src/gateway/authorize.ts'
 import { Clients } from '../src/gateway/clients.ts'
 import { Routes } from '../src/gateway/routes.ts'
-import { parseS3Request } from '../src/gateway/s3-request.ts'
+import { factsOf } from '../src/gateway/field-facts.ts'
+import { parseS3Request, type S3Request } from '../src/gateway/s3-request.ts'
 import type { RequestHead } from '../src/http/exchange.ts'
 import type { Origin } from '../src/origin/origin.ts'
 import { presign, signRequest } from '../src/s3/sigv4/sign.ts'
@@ -47,6 +48,11 @@ function wireHead(target: string, headers: readonly string[]): WireHead {
   let at = 0
   const cuts = texts.flatMap((text) => [at, (at += text.length)])
   return { bytes: Buffer.from(texts.join(''), 'latin1'), cuts, names: names.map((name) => NAMES.get(name) ?? name) }
+}
+
+function parsed(wire: WireHead, checks: Checks): S3Request {
+  const head = headOf(wire)
+  return parseS3Request(head, factsOf(head), checks.options.domains)
 }
 
 function headOf(wire: WireHead): RequestHead {
@@ -113,18 +119,18 @@ type Step = (wire: WireHead, checks: Checks) => unknown
 /** Each step does what the one before it does, and one thing more: the difference is its cost. */
 const STEPS: readonly { readonly name: string; readonly run: Step }[] = [
   { name: 'strings', run: headOf },
-  { name: 'parse', run: (wire, checks) => parseS3Request(headOf(wire), checks.options.domains) },
+  { name: 'parse', run: (wire, checks) => parsed(wire, checks) },
   {
     name: 'authenticate',
     run: (wire, checks) => {
-      const request = parseS3Request(headOf(wire), checks.options.domains)
+      const request = parsed(wire, checks)
       return identify(request, checks)
     },
   },
   {
     name: 'authorize, route',
     run: (wire, checks) => {
-      const request = parseS3Request(headOf(wire), checks.options.domains)
+      const request = parsed(wire, checks)
       const { caller } = identify(request, checks)
       authorize(caller, request)
       const bucket = request.bucket ?? ''

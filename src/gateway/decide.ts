@@ -84,7 +84,8 @@ export function mustAskItself(mode: Consistency, wish: ClientWish): boolean {
   return mode.kind === 'strict' || wish.noCache || wish.maxAgeMs === 0
 }
 
-const NO_WISH: ClientWish = { noCache: false, noStore: false, onlyIfCached: false, maxAgeMs: undefined }
+/** A request that says nothing about caching. */
+export const NO_WISH: ClientWish = { noCache: false, noStore: false, onlyIfCached: false, maxAgeMs: undefined }
 
 /** What a request says about caching; repeated fields are one list. */
 export function clientWish(headers: HeaderList): ClientWish {

@@ -14,6 +14,7 @@ import { cacheKeyOf, type RequestContext } from './context.ts'
 import type { Answerable } from './answer.ts'
 import { answerFailure } from './failure.ts'
 import { forward } from './forward.ts'
+import { factsOf, type FieldFacts } from './field-facts.ts'
 import type { Gateway } from './gateway.ts'
 import { listAllBuckets } from './list-buckets.ts'
 import { versionParameter } from './object-version.ts'
@@ -30,10 +31,11 @@ export function createHandler(gateway: Gateway): ExchangeHandler {
 
 /** The life of one S3 request. Start reading here. Undefined: it is answered, as most hits are when this returns. */
 function handle(exchange: Exchange, gateway: Gateway): Promise<void> | undefined {
-  const record = openRecord(exchange, gateway)
+  const facts = factsOf(exchange.head)
+  const record = openRecord(exchange, facts, gateway)
   let answering: Promise<void> | undefined
   try {
-    answering = begin(exchange, gateway, record)
+    answering = begin({ exchange, gateway, record }, facts)
   } catch (error) {
     answerFailure(error, { exchange, record, gateway })
   }
@@ -44,8 +46,8 @@ function handle(exchange: Exchange, gateway: Gateway): Promise<void> | undefined
 }
 
 /** Authenticates and authorises before anything is looked up. */
-function begin(exchange: Exchange, gateway: Gateway, record: RequestRecord): Promise<void> | undefined {
-  const request = parseS3Request(exchange.head, gateway.options.domains)
+function begin({ exchange, gateway, record }: Answerable, facts: FieldFacts): Promise<void> | undefined {
+  const request = parseS3Request(exchange.head, facts, gateway.options.domains)
   describeRequest(record, request)
   const { caller, verified, passThrough } = identify(request, gateway)
   record.accessKeyId = verified?.accessKeyId
@@ -91,11 +93,11 @@ function noteGone(record: RequestRecord, { why, message }: ClientGone): void {
   record.failure = message
 }
 
-function openRecord(exchange: Exchange, gateway: Gateway): RequestRecord {
+function openRecord(exchange: Exchange, facts: FieldFacts, gateway: Gateway): RequestRecord {
   const record = new RequestRecord(gateway.requestIds.next(), gateway.clock.nowMs(), gateway.clock.monotonicMs())
   record.clientAddress = exchange.peer.address
   record.method = exchange.head.method
-  record.userAgent = headerValue(exchange.head.headers, 'user-agent')
+  record.userAgent = facts.userAgent
   return record
 }
 

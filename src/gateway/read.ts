@@ -4,7 +4,7 @@ import { OriginFailure } from '../origin/origin.ts'
 import { hasUnusualConditions } from '../s3/conditions.ts'
 import { Refusal } from '../s3/errors.ts'
 import type { ReadContext } from './context.ts'
-import { clientWish, decide, mustAskItself, type ClientWish, type Decision } from './decide.ts'
+import { clientWish, decide, NO_WISH, mustAskItself, type ClientWish, type Decision } from './decide.ts'
 import { forward } from './forward.ts'
 import { absentInquiry, inquire, knownInquiry, type Findings } from './inquire.ts'
 import { invalidateObject } from './invalidate.ts'
@@ -19,9 +19,9 @@ const READ_ATTEMPTS_MAX = 3
  * done when this returns, and are given no promise.
  */
 export function readObject(context: ReadContext): Promise<void> | undefined {
-  const wish = clientWish(context.request.headers)
-  const { headers } = context.request
-  if (wish.noStore || hasUnusualConditions(headers, context.record.startedAtMs)) {
+  const { headers, plain } = context.request
+  const wish = plain ? NO_WISH : clientWish(headers)
+  if (!plain && (wish.noStore || hasUnusualConditions(headers, context.record.startedAtMs))) {
     return forward(context, { outcome: 'pass', reason: 'uncacheable-request' })
   }
   const look = lookUp(context, { wish, confirmedEtag: undefined, nowMs: context.record.startedAtMs })

@@ -1,5 +1,7 @@
 import type { HeaderList } from '../base/header-list.ts'
 import type { RequestHead } from '../http/exchange.ts'
+import type { FieldFacts } from './field-facts.ts'
+import type { UnverifiedRequest } from '../s3/sigv4/signature-verifier.ts'
 import { parseAddress, splitTarget } from '../s3/address.ts'
 import { classifyOperation, type Operation } from '../s3/operation.ts'
 import { parseQuery, type Query } from '../s3/query.ts'
@@ -18,32 +20,12 @@ export interface S3Request {
   readonly operation: Operation
   /** Nothing in fields or query changes what a read answers: no range, condition, wish, override, version. */
   readonly plain: boolean
-}
-
-/** Fields of a request that leave the answer to a GetObject or HeadObject alone, those that clients send with every request. */
-const PLAIN_FIELDS: ReadonlySet<string> = new Set([
-  'accept',
-  'accept-encoding',
-  'amz-sdk-invocation-id',
-  'amz-sdk-request',
-  'authorization',
-  'connection',
-  'host',
-  'user-agent',
-  'x-amz-content-sha256',
-  'x-amz-date',
-  'x-amz-security-token',
-  'x-amz-user-agent',
-])
-
-function isPlain(headers: HeaderList, rawQuery: string): boolean {
-  if (rawQuery !== '') return false
-  for (let i = 0; i < headers.length; i += 2) if (!PLAIN_FIELDS.has(headers[i] ?? '')) return false
-  return true
+  /** Where fields like these came before: what their signatures are made from, and the signature. */
+  readonly signed: UnverifiedRequest['signed']
 }
 
 /** Reads a request head as S3 does. Throws a Refusal where it is no S3 request. */
-export function parseS3Request(head: RequestHead, domains: readonly string[]): S3Request {
+export function parseS3Request(head: RequestHead, facts: FieldFacts, domains: readonly string[]): S3Request {
   const { rawPath, rawQuery } = splitTarget(head.target)
   const address = parseAddress({ rawPath, host: head.host, domains })
   const query = parseQuery(rawQuery)
@@ -65,6 +47,10 @@ export function parseS3Request(head: RequestHead, domains: readonly string[]): S
     key: address.key,
     rawKey: address.rawKey,
     operation,
-    plain: isPlain(head.headers, rawQuery),
+    plain: rawQuery === '' && facts.arePlain,
+    signed:
+      facts.signed === undefined || head.repeated?.signature === undefined
+        ? undefined
+        : { fields: facts.signed, signature: head.repeated.signature },
   }
 }

@@ -122,7 +122,7 @@ export class Connection implements ExchangeHost, BodyHost {
   }
 
   bodyRead(): void {
-    if (this.#paused && (this.#body?.bufferedBytes ?? 0) <= this.#bodyBufferBytes() / 2) this.#resumeIfRoom()
+    if (this.#paused && (this.#body?.bufferedBytes ?? 0) <= this.#engine.bodyBufferBytes / 2) this.#resumeIfRoom()
   }
 
   /** Looks at the deadlines; called about twice a second. */
@@ -273,14 +273,9 @@ export class Connection implements ExchangeHost, BodyHost {
       if (this.#answered) this.#settle()
     } else {
       const discardsTooMuch = !this.#answered && body.discardedBytes > this.#engine.limits.drainBytes
-      if (discardsTooMuch || body.bufferedBytes > this.#bodyBufferBytes()) this.#pause()
+      if (discardsTooMuch || body.bufferedBytes > this.#engine.bodyBufferBytes) this.#pause()
     }
     return next
-  }
-
-  /** While memory is short nothing is read beyond what the handler waits for. */
-  #bodyBufferBytes(): number {
-    return this.#engine.budget.isSpent ? 0 : this.#engine.limits.bodyBufferBytes
   }
 
   /** True where so much of the body is still to come that reading it for nothing costs more than a new connection. */

@@ -84,6 +84,11 @@ export class Engine {
     this.relief.relieve()
   }
 
+  /** Bytes of a request body that may wait for their handler: while memory is short nothing is read beyond what it waits for. */
+  get bodyBufferBytes(): number {
+    return this.budget.isSpent ? 0 : this.limits.bodyBufferBytes
+  }
+
   closed(connection: Connection): void {
     this.connections.delete(connection)
     this.relief.closed(connection)

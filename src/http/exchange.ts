@@ -1,5 +1,6 @@
 import type { ByteSource } from '../base/byte-source.ts'
 import type { HeaderList } from '../base/header-list.ts'
+import type { RepeatedFields } from './field-memo.ts'
 
 /** A request head as it was on the wire. */
 export interface RequestHead {
@@ -11,6 +12,8 @@ export interface RequestHead {
   readonly headers: HeaderList
   /** The Host field, or the authority of an absolute-form target; empty only for HTTP/1.0 without Host. */
   readonly host: string
+  /** Fields that came before, all but the signature (the last 64 digits of Authorization, undefined without); undefined: not known. */
+  readonly repeated?: { readonly fields: RepeatedFields; readonly signature: string | undefined } | undefined
 }
 
 /** A request body; framing removed. With `Expect: 100-continue` the first read sends the 100. */

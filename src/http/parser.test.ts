@@ -28,6 +28,7 @@ test('RequestParser reads method, target, version, host and fields', () => {
     minorVersion: 1,
     headers: ['host', 's3.local:9000', 'x-amz-meta-a', 'v', 'x-amz-meta-a', '2', 'empty', ''],
     host: 's3.local:9000',
+    repeated: undefined,
   })
   assert.equal(framing.keepAlive, true)
   assert.equal(framing.contentLength, undefined)
@@ -227,4 +228,73 @@ test('FieldNames gives every name its own string, also where names share a slot'
     const read = parser.head?.headers.filter((_, i) => i % 2 === 0)
     assert.deepEqual(read, ['host', ...sent.map((name) => name.toLowerCase())])
   }
+})
+
+/** Parses heads one after another as an engine does, with everything that is remembered of those before. */
+function parseAll(texts: readonly string[]): unknown[] {
+  const shared = { names: new FieldNames(), memo: new FieldMemo() }
+  return texts.map((text) => facts(new RequestParser(DEFAULT_HTTP_LIMITS, shared), text))
+}
+
+function facts(parser: RequestParser, text: string): unknown {
+  const bytes = Buffer.from(`##${text}`, 'latin1')
+  const next = parser.feed(bytes, 2)
+  const { head, refusal, framing } = parser
+  const { repeated, ...said } = head ?? {}
+  const { chunked, close, contentLength, expectContinue, host, keepAlive } = framing
+  return { next, said, refusal, framing: { chunked, close, contentLength, expectContinue, host, keepAlive }, marked: repeated?.signature }
+}
+
+test('RequestParser reads a head alike whether fields like these came before or not', () => {
+  const hex = fc.stringMatching(/^[0-9a-f]{64}$/)
+  const authorization = fc.tuple(
+    fc.constantFrom('A', 'B'),
+    fc.oneof(hex, fc.constantFrom('', 'x'.repeat(64), 'F'.repeat(64))),
+    fc.constantFrom('', ' ', ', x=y'),
+  )
+  const field = fc.oneof(
+    fc.constantFrom(
+      'Host: a',
+      'Host: b',
+      'host: a',
+      'Connection: close',
+      'Content-Length: 3',
+      'Transfer-Encoding: chunked',
+      'X: y',
+      ': bad',
+      'X',
+    ),
+    authorization.map(([name, signature, rest]) => `Authorization: ${name} Signature=${signature}${rest}`),
+    hex.map((digits) => `X-Copy: A Signature=${digits}`),
+  )
+  const head = fc
+    .record({
+      method: fc.constantFrom('GET', 'HEAD', 'PUT', 'get', 'OPTIONS'),
+      target: fc.constantFrom('/', '/b/k', '/b/k?x', '*', 'http://c/k', 'k'),
+      version: fc.constantFrom('HTTP/1.1', 'HTTP/1.0', 'HTTP/2.0'),
+      fields: fc.array(field, { maxLength: 4 }),
+    })
+    .map(({ method, target, version, fields }) => `${method} ${target} ${version}\r\n${fields.map((line) => `${line}\r\n`).join('')}\r\n`)
+  fc.assert(
+    fc.property(fc.array(head, { minLength: 1, maxLength: 3 }), fc.array(fc.nat(2), { maxLength: 12 }), (heads, order) => {
+      const texts = order.map((place) => heads[place % heads.length] ?? '')
+      const alone = texts.map((text) => parseAll([text])[0])
+      const plain = (all: unknown[]): unknown[] => all.map((one) => ({ ...(one as object), marked: undefined }))
+      assert.deepEqual(plain(parseAll(texts)), plain(alone))
+    }),
+    { numRuns: 2000 },
+  )
+})
+
+test('RequestParser tells which fields came before, and the signature that is all that differs', () => {
+  const signed = (digit: string): string => withFields(`Authorization: A Signature=${digit.repeat(64)}`, 'X: y')
+  const marks = parseAll([signed('1'), signed('2'), signed('3').replace('X: y', 'X: z'), signed('4')]).map(
+    (one) => (one as { marked: unknown }).marked,
+  )
+  assert.deepEqual(marks, [undefined, '2'.repeat(64), undefined, undefined])
+  const copied = withFields(`Authorization: A Signature=${'1'.repeat(64)}`, `X-Copy: A Signature=${'1'.repeat(64)}`)
+  assert.deepEqual(
+    parseAll([copied, copied]).map((one) => (one as { marked: unknown }).marked),
+    [undefined, undefined],
+  )
 })

@@ -2,7 +2,7 @@
 import { BYTE_CLASS, CR, LF, SP, TARGET, TOKEN } from './byte-class.ts'
 import { splitAbsoluteTarget } from './authority.ts'
 import type { RequestHead } from './exchange.ts'
-import type { FieldMemo, RememberedFields } from './field-memo.ts'
+import { RepeatedFields, type Entry, type FieldMemo } from './field-memo.ts'
 import type { FieldNames } from './field-name.ts'
 import { FieldSection } from './field-section.ts'
 import { Framing } from './framing.ts'
@@ -42,7 +42,7 @@ export class RequestParser {
   #targetEnd = 0
   #minorVersion: 0 | 1 = 1
   /** Fields that are known without being read. */
-  #remembered: RememberedFields | undefined = undefined
+  #known: Entry | undefined = undefined
 
   constructor(limits: Pick<HttpLimits, 'headBytes' | 'fieldCountMax'>, shared: { readonly names: FieldNames; readonly memo: FieldMemo }) {
     this.#headBytes = limits.headBytes
@@ -64,7 +64,7 @@ export class RequestParser {
     this.#phase = LEADING
     this.#at = 0
     this.#lineStart = 0
-    this.#remembered = undefined
+    this.#known = undefined
   }
 
   /** Takes bytes from `at` on; gives the position after the last byte that belongs to this head. */
@@ -86,7 +86,7 @@ export class RequestParser {
   /** True when the head is complete or refused; #at is then where it ends. */
   #scan(bytes: Buffer, base: number, end: number): boolean {
     if (this.#phase < FIELDS && !this.#requestLine(bytes, base, end)) return this.refusal !== undefined
-    if (this.#remembered !== undefined) return this.#completeRemembered(bytes, base, this.#remembered)
+    if (this.#known !== undefined) return this.#completeKnown(bytes, base, this.#known)
     const fields = this.#fields
     if (!fields.scan(bytes, base, end)) return false
     this.refusal = fields.refusal
@@ -144,10 +144,10 @@ export class RequestParser {
   }
 
   #version(bytes: Buffer, at: number, base: number, end: number): number {
-    this.#remembered = this.#memo.find(bytes, at, end)
-    if (this.#remembered !== undefined) {
+    this.#known = this.#memo.find(bytes, at, end)
+    if (this.#known !== undefined) {
       this.#phase = FIELDS
-      return at + this.#memo.length
+      return end
     }
     if (end - at < VERSION_LINE_BYTES) return at
     const major = versionDigit(bytes, at)
@@ -165,7 +165,7 @@ export class RequestParser {
   }
 
   /** The same as `#complete`, for fields whose bytes are those of an earlier head. */
-  #completeRemembered(bytes: Buffer, base: number, { headers, host, keepAlive }: RememberedFields): boolean {
+  #completeKnown(bytes: Buffer, base: number, known: Entry): boolean {
     const method = knownMethod(bytes, base + this.#lineStart, base + this.#methodEnd)
     if (method === undefined) {
       this.refusal = 'unknown-method'
@@ -173,10 +173,14 @@ export class RequestParser {
     }
     const { framing } = this
     framing.reset()
+    const { fields } = known
+    const { host } = fields
     framing.host = host
-    framing.keepAlive = keepAlive
+    framing.keepAlive = true
+    const signature = known.signatureOf(bytes, base + this.#targetEnd + 1)
+    const headers = known.headersWith(signature)
     const target = bytes.toString('latin1', base + this.#methodEnd + 1, base + this.#targetEnd)
-    if (isOriginForm(target, method)) this.head = { method, target, minorVersion: 1, headers, host }
+    if (isOriginForm(target, method)) this.head = { method, target, minorVersion: 1, headers, host, repeated: { fields, signature } }
     else this.#completeAbsolute(method, target, [...headers])
     return true
   }
@@ -191,7 +195,7 @@ export class RequestParser {
     if (this.refusal !== undefined || method === undefined) return
     const target = text.substring(this.#methodEnd + 1, this.#targetEnd)
     if (isOriginForm(target, method)) {
-      this.head = { method, target, minorVersion: this.#minorVersion, headers, host: framing.host ?? '' }
+      this.head = { method, target, minorVersion: this.#minorVersion, headers, host: framing.host ?? '', repeated: undefined }
       this.#remember(bytes, base, this.head)
     } else this.#completeAbsolute(method, target, headers)
   }
@@ -204,15 +208,14 @@ export class RequestParser {
       return
     }
     for (let i = 0; i < headers.length; i += 2) if (headers[i] === 'host') headers[i + 1] = split.host
-    this.head = { method, target: split.target, minorVersion: this.#minorVersion, headers, host: split.host }
+    this.head = { method, target: split.target, minorVersion: this.#minorVersion, headers, host: split.host, repeated: undefined }
   }
 
   #remember(bytes: Buffer, base: number, { headers, host, minorVersion }: RequestHead): void {
     const { framing } = this
-    if (minorVersion === 0 || framing.chunked || framing.contentLength !== undefined || framing.expectContinue) return
-    // What signs one request is not sent again.
-    if (headers.includes('authorization')) return
-    this.#memo.remember(bytes, base + this.#targetEnd + 1, base + this.#at, { headers, host, keepAlive: framing.keepAlive })
+    if (minorVersion === 0 || !framing.keepAlive || framing.chunked || framing.contentLength !== undefined || framing.expectContinue) return
+    const start = base + this.#targetEnd + 1
+    this.#memo.remember(bytes, start, base + this.#at, new RepeatedFields(headers, host))
   }
 
   #refuseLong(): void {

@@ -53,7 +53,12 @@ export function canonicalRequest(parts: {
   readonly signedHeaders: string
   readonly payloadHash: string
 }): string {
-  return `${parts.method}\n${parts.uri}\n${parts.query}\n${parts.headerLines}\n${parts.signedHeaders}\n${parts.payloadHash}`
+  return `${parts.method}\n${parts.uri}\n${parts.query}\n${commonPart(parts)}`
+}
+
+/** The canonical request without its first three lines: it is the same for all requests with the same signed fields and payload. */
+export function commonPart(parts: { readonly headerLines: string; readonly signedHeaders: string; readonly payloadHash: string }): string {
+  return `${parts.headerLines}\n${parts.signedHeaders}\n${parts.payloadHash}`
 }
 
 /** What is signed for a request. `scope` is `day/region/service/aws4_request`, `canonicalHash` the SHA-256 of canonicalRequest in hex. */

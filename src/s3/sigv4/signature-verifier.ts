@@ -1,15 +1,17 @@
 // hot path
-import { timingSafeEqual } from 'node:crypto'
-import type { HeaderList } from '../../base/header-list.ts'
+import { hash, timingSafeEqual } from 'node:crypto'
+import { headerValue, type HeaderList } from '../../base/header-list.ts'
 import { Refusal } from '../errors.ts'
 import { percentDecode } from '../percent.ts'
 import type { Query } from '../query.ts'
-import { canonicalQuery, canonicalRequest, canonicalUri, stringToSign } from './canonical.ts'
+import { parseAmzDate } from './amz-date.ts'
+import { canonicalQuery, canonicalRequest, canonicalUri, commonPart, stringToSign } from './canonical.ts'
 import type { Claim, ClaimChecks } from './claim.ts'
 import { parseAuthorization, unsupportedMechanism, type Authorization } from './credential.ts'
 import { headerClaim } from './header-claim.ts'
 import { KnownAuthorizations, type KnownAuthorization } from './known-authorizations.ts'
 import { isOldPresigned, isPresigned, presignedClaim } from './presigned-claim.ts'
+import type { SignedClaim, SignedFields } from './signed-fields.ts'
 import type { SigningKey } from './signing-key.ts'
 import { SigningKeys, type SigningKeyOf } from './signing-keys.ts'
 import { TextHash } from './text-hash.ts'
@@ -21,6 +23,8 @@ export interface UnverifiedRequest {
   readonly headers: HeaderList
   /** The host that the request is for, where it is not the Host field's (absolute-form targets): it is what must have been signed. */
   readonly host?: string | undefined
+  /** Of earlier requests with the same fields, all but the signature, and the same host. */
+  readonly signed?: { readonly fields: SignedFields; readonly signature: string } | undefined
 }
 
 /** What a key must be verified with. */
@@ -77,6 +81,11 @@ export class SignatureVerifier {
 
   /** Verifies a request, or says that it is not signed at all. Throws Refusal with S3's own codes. */
   verify(request: UnverifiedRequest, nowMs: number): Verified | 'anonymous' {
+    const { signed } = request
+    if (signed?.fields.known !== undefined && request.query.length === 0) {
+      const again = this.#verifyAgain(request, signed, signed.fields.known, nowMs)
+      if (again !== undefined) return again
+    }
     const found = this.#find(request, nowMs)
     if (found === undefined) return 'anonymous'
     const { claim, known, authorization } = found
@@ -90,8 +99,28 @@ export class SignatureVerifier {
     this.#checkSignature(request, claim, signingKey)
     checkSessionToken(claim.securityToken, credentials.sessionToken)
     if (authorization !== undefined && !sameSecret) this.#known.remember(authorization, secretAccessKey, signingKey)
+    if (signed !== undefined) rememberFields(signed.fields, request, { claim, secretAccessKey, signingKey })
     const { kind, payload, signature, amzDate } = claim
     return { kind, accessKeyId, payload, signature, scope, amzDate, signingKey }
+  }
+
+  /** Verifies a request whose fields were right before, all but the signature. Undefined: it is to be looked at from the start. */
+  #verifyAgain(
+    request: UnverifiedRequest,
+    { fields, signature }: { readonly fields: SignedFields; readonly signature: string },
+    known: SignedClaim,
+    nowMs: number,
+  ): Verified | undefined {
+    const { claim, signingKey, secretAccessKey } = known
+    const { credential, payload, amzDate } = claim
+    const credentials = this.#options.lookup(credential.accessKeyId)
+    if (credentials?.secretAccessKey !== secretAccessKey || Math.abs(nowMs - known.signedMs) > this.#options.skewMs) return undefined
+    if (percentDecode(request.rawPath) === undefined) return undefined
+    const canonical = fields.canonicalBytes(request.method, request.rawPath)
+    if (canonical === undefined) return undefined
+    if (!signingKey.hasSignedHash(known.beforeHash, hash('sha256', canonical, 'hex'), signature)) return undefined
+    checkSessionToken(claim.securityToken, credentials.sessionToken)
+    return { kind: 'header', accessKeyId: credential.accessKeyId, payload, signature, scope: credential.scope, amzDate, signingKey }
   }
 
   #find(request: UnverifiedRequest, nowMs: number): Found | undefined {
@@ -136,6 +165,26 @@ export class SignatureVerifier {
   #toSign(claim: Claim, canonical: string): string {
     return stringToSign(claim.amzDate, claim.credential.scope, this.#hash.sha256Hex(canonical))
   }
+}
+
+/** Keeps what the verification of a request with the same fields can begin with. */
+function rememberFields(
+  fields: SignedFields,
+  request: UnverifiedRequest,
+  by: Pick<SignedClaim, 'claim' | 'secretAccessKey' | 'signingKey'>,
+): void {
+  const { claim } = by
+  const { signedHeaders, amzDate } = claim
+  const signedMs = parseAmzDate(amzDate)
+  // A Date field is read anew each time: some of its forms depend on the year that it is.
+  if (claim.kind !== 'header' || signedMs === undefined || headerValue(request.headers, 'x-amz-date') !== amzDate) return
+  if (signedHeaders.includes('authorization')) return
+  const common = commonPart({
+    headerLines: signedHeaders.canonicalLines(request.headers, request.host),
+    signedHeaders: signedHeaders.text,
+    payloadHash: claim.payload,
+  })
+  fields.remember({ ...by, signedMs, beforeHash: stringToSign(amzDate, claim.credential.scope, '') }, common)
 }
 
 /** What a value says that is like one before it but for its signature. */

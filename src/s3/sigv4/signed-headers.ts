@@ -21,6 +21,11 @@ export class SignedHeaders {
     this.wellFormed = this.#places.size === this.#names.length && !this.#places.has('')
   }
 
+  /** Whether a field was signed. */
+  includes(name: string): boolean {
+    return this.#places.has(name)
+  }
+
   /**
    * The fields of a request that must have been signed and were not, or undefined where all were: `host`, and every `x-amz-*` that is
    * there, because whoever is in between could have added it.
