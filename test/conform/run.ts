@@ -111,7 +111,11 @@ async function main(): Promise<number> {
     const rows = await runAll({ options, origin, runDirectory }, makeSuites(options, { installer, stateDirectory }))
     printTable(rows, origin.name, say)
     if (options.keep) say(`logs in ${runDirectory}`)
-    const clean = rows.every((row) => row.verdict.differences.length === 0 && row.swept.differences.length === 0)
+    const vacuous = rows.filter((row) => row.swept.cached === 0)
+    for (const { suite, mode } of vacuous)
+      say(`NOTHING SWEPT ${suite}/${mode}: no object was found in the cache, so the sweep shows nothing`)
+    const equal = rows.every((row) => row.verdict.differences.length === 0 && row.swept.differences.length === 0)
+    const clean = equal && vacuous.length === 0
     return clean && rows.length > 0 ? 0 : 1
   } finally {
     await origin?.stop()

@@ -1,6 +1,6 @@
 import { difference } from '../clients/corpus.ts'
 import type { TestOrigin } from '../clients/origins/test-origin.ts'
-import { type Reply, ReferenceClient } from '../clients/reference-client.ts'
+import { type Reply, ReferenceClient, decodeListedKey } from '../clients/reference-client.ts'
 
 /** An object that hotbucket answered for, as its log names it. */
 export interface TouchedObject {
@@ -54,29 +54,52 @@ export class Sweeper {
     const direct = new ReferenceClient(this.#origin.endpoint, this.#origin.credentials)
     const through = new ReferenceClient(endpoint, this.#origin.credentials)
     try {
-      for (const object of objects) await this.#compare(object, { direct, through })
+      for (const object of objects) await this.#compareAll(object, { direct, through })
     } finally {
       direct.close()
       through.close()
     }
   }
 
-  async #compare(
-    object: TouchedObject,
-    { direct, through }: { readonly direct: ReferenceClient; readonly through: ReferenceClient },
-  ): Promise<void> {
+  /** What is current under its key, and every version of it. */
+  async #compareAll(object: TouchedObject, clients: Clients): Promise<void> {
+    await this.#compare(object, {}, clients)
+    for (const versionId of await this.#versionsOf(object, clients.direct)) await this.#compare(object, { versionId }, clients)
+  }
+
+  async #compare(object: TouchedObject, query: Readonly<Record<string, string>>, { direct, through }: Clients): Promise<void> {
     let { objects, cached, bytes } = this.#result
     objects++
     const differences = [...this.#result.differences]
     for (const method of ['HEAD', 'GET']) {
-      const ours = await through.send({ method, ...object, headers: this.#headers })
+      const ours = await through.send({ method, ...object, query, headers: this.#headers })
       if (ours.status === 504 || ours.status >= 300) continue
-      if (method === 'GET') [cached, bytes] = [cached + 1, bytes + ours.body.length]
-      const wrong = wrongWith(ours, await direct.send({ method, ...object }))
-      if (wrong !== undefined) differences.push(`${method} ${object.bucket}/${object.key}: ${wrong}`)
+      if (method === 'GET' && isFromCache(ours)) [cached, bytes] = [cached + 1, bytes + ours.body.length]
+      const wrong = wrongWith(ours, await direct.send({ method, ...object, query }))
+      if (wrong !== undefined) differences.push(`${method} ${object.bucket}/${object.key} ${query['versionId'] ?? ''}: ${wrong}`)
     }
     this.#result = { objects, cached, bytes, differences }
   }
+
+  /** Ids of all versions of a key, where its bucket keeps versions. */
+  async #versionsOf({ bucket, key }: TouchedObject, direct: ReferenceClient): Promise<string[]> {
+    const { headers } = await direct.send({ method: 'HEAD', bucket, key })
+    if (headers['x-amz-version-id'] === undefined) return []
+    const reply = await direct.send({ method: 'GET', bucket, query: { versions: '', prefix: key, 'encoding-type': 'url' } })
+    const entries = [...reply.body.toString('utf8').matchAll(/<Version>(.*?)<\/Version>/gs)].map(([, entry = '']) => entry)
+    const own = entries.filter((entry) => decodeListedKey(/<Key>(.*?)<\/Key>/s.exec(entry)?.[1] ?? '') === key)
+    return own.flatMap((entry) => /<VersionId>(.*?)<\/VersionId>/.exec(entry)?.[1] ?? [])
+  }
+}
+
+interface Clients {
+  readonly direct: ReferenceClient
+  readonly through: ReferenceClient
+}
+
+/** Its bytes came from memory, whether or not the origin was asked if they still hold. */
+function isFromCache({ headers }: Reply): boolean {
+  return /^hotbucket; (hit|fwd=stale)/.test(String(headers['cache-status']))
 }
 
 function wrongWith(ours: Reply, theirs: Reply): string | undefined {
