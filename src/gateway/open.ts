@@ -4,7 +4,7 @@ import type { HeadInfo } from '../cache/api.ts'
 import { alignRun } from '../cache/run.ts'
 import { OriginFailure, type OriginResponse } from '../origin/origin.ts'
 import { storableResponse, type Storability } from '../s3/cacheability.ts'
-import { contentLength, storedFields, withoutChecksums } from '../s3/headers.ts'
+import { contentLength, storedFields, withoutChecksums, withoutUntoldChecksums } from '../s3/headers.ts'
 import { formatRange, parseContentRange, parseRange, type ByteRange } from '../s3/range.ts'
 import type { Gateway } from './gateway.ts'
 import type { ObjectAsk } from './object-ask.ts'
@@ -123,6 +123,7 @@ function headInfo(
   askedAtMs: number,
 ): HeadInfo {
   const { etag, sizeBytes } = version
-  const meta = status === 206 ? encodeMeta(withoutChecksums(storedFields(headers)), 'part') : encodeMeta(storedFields(headers))
+  const fields = storedFields(headers)
+  const meta = status === 206 ? encodeMeta(withoutChecksums(fields), 'part') : encodeMeta(withoutUntoldChecksums(fields))
   return { key: object.cacheKey, etag, sizeBytes, meta, validatedAtMs: askedAtMs }
 }

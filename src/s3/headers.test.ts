@@ -10,6 +10,7 @@ import {
   withoutAwsChunked,
   withoutChecksums,
   withoutRangeAndConditions,
+  withoutUntoldChecksums,
 } from './headers.ts'
 import { parseQuery } from './query.ts'
 
@@ -87,6 +88,15 @@ test('withoutChecksums() leaves nothing that an SDK would check a range against'
   const fields = list('etag', 'x-amz-checksum-crc64nvme', 'x-amz-checksum-type', 'x-amz-meta-checksum')
   assert.deepEqual(withoutChecksums(fields), list('etag', 'x-amz-meta-checksum'))
   assert.equal(isChecksumField('x-amz-checksum-sha256'), true)
+})
+
+test('withoutUntoldChecksums() keeps checksums of an object in parts only with their type', () => {
+  const whole = ['etag', '"abc"', 'x-amz-checksum-crc32', 'AAAAAA==']
+  const parts = ['etag', '"abc-2"', 'x-amz-checksum-crc32', 'AAAAAA==-2']
+  assert.deepEqual(withoutUntoldChecksums(whole), whole)
+  assert.deepEqual(withoutUntoldChecksums(parts), ['etag', '"abc-2"'])
+  const told = [...parts, 'x-amz-checksum-type', 'COMPOSITE']
+  assert.deepEqual(withoutUntoldChecksums(told), told)
 })
 
 test('withoutRangeAndConditions() leaves a request for the object itself', () => {

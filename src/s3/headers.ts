@@ -127,6 +127,15 @@ export function withoutChecksums(headers: HeaderList): string[] {
   return withoutHeaders(headers, isChecksumField)
 }
 
+/**
+ * Without checksums of which it is not said what they cover: of an object that was uploaded in parts it may be the bytes, or the checksums
+ * of the parts, and an SDK that takes the one for the other calls the body wrong.
+ */
+export function withoutUntoldChecksums(headers: HeaderList): HeaderList {
+  const inParts = /-\d+"$/.test(headerValue(headers, 'etag') ?? '')
+  return inParts && headerValue(headers, 'x-amz-checksum-type') === undefined ? withoutChecksums(headers) : headers
+}
+
 /** Without range and conditions: what is left of a request that asks for the object itself. */
 export function withoutRangeAndConditions(headers: HeaderList): string[] {
   return withoutHeaders(headers, (name) => name === 'range' || name.startsWith('if-'))

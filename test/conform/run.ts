@@ -6,7 +6,7 @@ import { killBackgroundProcesses } from '../clients/background-process.ts'
 import { Installer } from '../clients/install.ts'
 import { startOrigin } from '../clients/origins/start-origin.ts'
 import type { TestOrigin } from '../clients/origins/test-origin.ts'
-import { EXPLAINED } from './explained.ts'
+import { EXPLAINED, comparable } from './explained.ts'
 import { Front } from './front.ts'
 import { MODES, type ModeName } from './modes.ts'
 import { type Options, parseOptions } from './options.ts'
@@ -58,7 +58,7 @@ async function runThrough(suite: Suite, modeName: ModeName, direct: readonly Che
     })
     await front.quiet()
     const explained = EXPLAINED.filter((one) => one.origin === undefined || one.origin.test(origin.name))
-    const verdict = judge(direct, results, explained)
+    const verdict = judge(direct, results, { explained, comparable: (line) => comparable(line, origin.name) })
     return { suite: suite.name, mode: modeName, verdict, swept: front.swept, restarts: front.restarts, elapsedMs: Date.now() - startedMs }
   } finally {
     await front.stop()

@@ -26,6 +26,9 @@ const OWN_FIELDS: ReadonlySet<string> = new Set([
   'x-amz-request-id',
   'x-amz-id-2',
   'x-amzn-requestid',
+  // Whether they are shown depends on what was asked for besides the object.
+  'x-amz-checksum-algorithm',
+  'x-amz-checksum-type',
   'age',
 ])
 

@@ -23,7 +23,11 @@ export interface Difference {
 const LINES_SHOWN_MAX = 3
 
 /** Judges a suite by the difference between its run at the origin and its run through hotbucket. */
-export function judge(direct: readonly CheckResult[], through: readonly CheckResult[], explained: readonly ExplainedDifference[]): Verdict {
+export function judge(
+  direct: readonly CheckResult[],
+  through: readonly CheckResult[],
+  by: { readonly explained: readonly ExplainedDifference[]; readonly comparable: (line: string) => string },
+): Verdict {
   const throughByName = new Map(through.map((result) => [result.name, result]))
   const found: Difference[] = []
   const failsDirect: string[] = []
@@ -35,10 +39,10 @@ export function judge(direct: readonly CheckResult[], through: readonly CheckRes
       failsDirect.push(one.name)
       if (other?.outcome === 'pass') onlyThrough.push(one.name)
     }
-    const detail = differenceOf(one, other)
+    const detail = differenceOf(one, other, by.comparable)
     if (detail !== undefined) found.push({ check: one.name, detail })
   }
-  const whyOf = (check: string): string | undefined => explained.find((one) => one.check.test(check))?.why
+  const whyOf = (check: string): string | undefined => by.explained.find((one) => one.check.test(check))?.why
   return {
     checks: direct.filter((result) => result.outcome !== 'skip').length,
     passedDirect: direct.filter((result) => result.outcome === 'pass').length,
@@ -56,20 +60,24 @@ export function judge(direct: readonly CheckResult[], through: readonly CheckRes
 }
 
 /** In words; undefined where hotbucket did what the origin did, or where the origin failed and nothing was seen on the wire. */
-function differenceOf(direct: CheckResult, through: CheckResult | undefined): string | undefined {
+function differenceOf(direct: CheckResult, through: CheckResult | undefined, comparable: (line: string) => string): string | undefined {
   if (through === undefined) return direct.outcome === 'pass' ? 'did not run through hotbucket' : undefined
   if (direct.outcome === 'pass' && through.outcome !== 'pass') return through.detail === '' ? through.outcome : through.detail
   if (direct.seen === undefined || through.seen === undefined) return undefined
-  const lines = differentLines(direct.seen, through.seen)
+  const lines = differentLines(direct.seen.map(comparable), through.seen.map(comparable))
   return lines.length === 0 ? undefined : lines.join('\n')
+}
+
+/** An answer that Node's own parser cannot read, or 5xx, shows nothing of what hotbucket should do. */
+function originFailed(line: string): boolean {
+  return line.includes(': no answer: ') || /^[\w ]+: 5\d\d \[/.test(line)
 }
 
 function differentLines(direct: readonly string[], through: readonly string[]): string[] {
   const lines: string[] = []
   for (let i = 0; i < Math.max(direct.length, through.length); i++) {
     const [one, other] = [direct[i], through[i]]
-    // What Node's own parser cannot read shows nothing of what hotbucket should do.
-    if (one === other || one?.includes(': no answer: ') === true) continue
+    if (one === other || (one !== undefined && originFailed(one))) continue
     if (lines.length === LINES_SHOWN_MAX) return [...lines, 'and more']
     lines.push(`answer ${i + 1}\n    direct:  ${one ?? 'none'}\n    through: ${other ?? 'none'}`)
   }

@@ -15,7 +15,12 @@ function render({ line, headers, more = [], body = '' }: Written): string {
 
 /** Statuses, and bodies by their first bytes, of all answers on one connection. */
 function summarize(text: string): string {
-  return [...text.matchAll(/HTTP\/1\.1 (\d{3})/g)].map(([, status]) => status).join(' ') || 'no answer'
+  return (
+    [...text.matchAll(/HTTP\/1\.1 (\d{3})/g)]
+      .map(([, status]) => status)
+      .filter((status, i, all) => status !== '100' || all[i - 1] !== '100')
+      .join(' ') || 'no answer'
+  )
 }
 
 async function exchange(t: Trial, text: string): Promise<void> {
