@@ -26,7 +26,8 @@ function fetchRangeOf(calls: OriginCalls, object: ObjectAsk): FetchRange {
       return extentOf(response, { version, start, end })
     }
     await discard(response.body)
-    if (response.status === 412 || response.status === 404 || response.status === 416) {
+    // Whatever it is that the origin denies now: the version can no longer be had from it.
+    if (response.status >= 400 && response.status < 500) {
       throw new VersionGone(`Cannot fetch ${range} of version ${version.etag}: the origin answered ${response.status}`)
     }
     throw new OriginFailure('unreachable', `Cannot fetch ${range}: the origin answered ${response.status}, wanted 206`)

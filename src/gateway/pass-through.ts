@@ -1,5 +1,5 @@
 import { headerValue } from '../base/header-list.ts'
-import type { HeadInfo, VersionReader } from '../cache/api.ts'
+import { VersionGone, type HeadInfo, type VersionReader } from '../cache/api.ts'
 import { BLOCK_BYTES } from '../cache/block.ts'
 import { BODILESS, type OriginResponse } from '../origin/origin.ts'
 import { Refusal } from '../s3/errors.ts'
@@ -35,6 +35,16 @@ const PROBED_BYTES_MAX = 16 * 1024 * 1024
 
 /** GetObject and HeadObject in pass-through mode. */
 export async function readThrough(context: ReadContext): Promise<void> {
+  try {
+    await readConfirmed(context)
+  } catch (error) {
+    if (!(error instanceof VersionGone) || context.exchange.started) throw error
+    await invalidateObject(context.gateway, context.cacheKey)
+    await forward(context, { outcome: 'pass', reason: 'changing-object' })
+  }
+}
+
+async function readConfirmed(context: ReadContext): Promise<void> {
   const { gateway, request, cacheKey } = context
   const wish = clientWish(request.headers)
   if (wish.onlyIfCached) throw new Refusal('GatewayTimeout', { message: 'Every read asks the origin here, so none is answered without it' })

@@ -11,7 +11,7 @@ import { invalidateObject } from './invalidate.ts'
 import { lacksWantedChecksums } from './object-meta.ts'
 import { sendAnswer, sendSelected } from './send-object.ts'
 
-/** How often a read starts over because the version changed under it before its first byte was sent. */
+/** How often a read starts over because the version changed under it before its first byte was sent; then it goes up as it is. */
 const READ_ATTEMPTS_MAX = 3
 
 /**
@@ -40,8 +40,9 @@ async function readOn(context: ReadContext, first: { readonly wish: ClientWish; 
       if (next === 'done') return
       confirmedEtag = next.confirmedEtag
     } catch (error) {
-      if (!(error instanceof VersionGone) || context.exchange.started || attempt === READ_ATTEMPTS_MAX) throw asOriginFailure(error)
+      if (!(error instanceof VersionGone) || context.exchange.started) throw error
       await invalidateObject(context.gateway, context.cacheKey)
+      if (attempt === READ_ATTEMPTS_MAX) return forward(context, { outcome: 'pass', reason: 'changing-object' })
     }
     acted = act(context, lookUp(context, { wish, confirmedEtag, nowMs: context.gateway.clock.nowMs() }))
   }
@@ -62,13 +63,6 @@ function lookUp(
     mayAsk: !wish.onlyIfCached,
     decision: decide({ known: head, confirmedEtag, mode: context.mode, wish, nowMs }),
   }
-}
-
-/** A version that keeps changing under our hands is the origin's trouble, not the client's. */
-function asOriginFailure(error: unknown): unknown {
-  return error instanceof VersionGone
-    ? new OriginFailure('protocol', 'The object changes faster than it can be read', { cause: error })
-    : error
 }
 
 type Next = 'done' | { readonly confirmedEtag: string }

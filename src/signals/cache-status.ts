@@ -50,6 +50,7 @@ const FORWARD_OF: Readonly<Record<Reason, 'hit' | 'own' | Forward>> = {
   'uncacheable-operation': 'bypass',
   'uncacheable-request': 'bypass',
   'uncacheable-object': 'miss',
+  'changing-object': 'miss',
   'unusual-range': 'bypass',
   'memory-full': 'miss',
   'only-if-cached': 'own',

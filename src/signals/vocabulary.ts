@@ -34,6 +34,7 @@ export const REASONS = {
   'uncacheable-operation': 'an operation that is never cached',
   'uncacheable-request': 'a header or query parameter that the cache does not answer for',
   'uncacheable-object': 'the origin answers without a strong ETag or a length',
+  'changing-object': 'the object changed at the origin whenever it was about to be read in pieces',
   'unusual-range': 'a Range form that origins answer differently',
   'memory-full': 'no room could be reserved',
   'only-if-cached': 'the client wanted a cached answer and there was none',

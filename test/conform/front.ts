@@ -20,7 +20,7 @@ const IDLE_TIMEOUT_MS = 5_000
 /** How often `between` is called for one sweep and, in the mode that restarts, one restart. */
 const CALLS_PER_STOP = 25
 /** The same for suites that do not call `between`. */
-const STOP_INTERVAL_MS = 3_000
+const STOP_INTERVAL_MS = 500
 const CHURN_OBJECTS = 24
 const CHURN_OBJECT_BYTES = 1024 * 1024
 const CHURN_INTERVAL_MS = 100
