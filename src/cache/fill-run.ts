@@ -339,7 +339,8 @@ export class FillRun {
       for (const waiter of this.#waiters) this.#failWaiter(waiter, error)
     }
     // The memory is given up: neither the main body nor the prefix may write on.
-    this.#abort.abort(error ?? new Error('over'))
+    // What ended well has nothing left to stop, and an abort costs as much as the rest of a small fill's bookkeeping.
+    if (error !== undefined) this.#abort.abort(error)
     this.#wakeWaiters()
     this.poke()
     this.#settle()
