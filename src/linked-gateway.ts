@@ -27,7 +27,7 @@ export interface LinkedGateway {
   readonly gateway: Gateway
   /** Questions to other workers that wait for an answer. */
   waiting(): number
-  /** Stops fills and leaves the other workers, who must need nothing of this one any more. */
+  /** Stops fills and leaves together with the other workers. */
   close(): Promise<void>
 }
 
@@ -64,7 +64,7 @@ export function createLinkedGateway(parts: LinkedGatewayParts): LinkedGateway {
     waiting: () => link.waiting,
     close: async () => {
       await gateway.cache.close()
-      link.close()
+      await link.leave()
     },
   }
 }

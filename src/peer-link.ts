@@ -13,12 +13,22 @@ export class PeerBusy extends Error {
 /** Questions of one worker that may wait for another's answers. Each belongs to a client request, and those are limited first. */
 const ASKS_MAX = 65_536
 
+/**
+ * Rounds of farewell. Before the first a worker says everything that it has to say, after it things that others handed over are given
+ * back, and after the second that has arrived.
+ */
+const FAREWELLS = 2
+
+/** A worker that has not left by then is not waited for. */
+const FAREWELL_TIMEOUT_MS = 2_000
+
 /** What goes from worker to worker. */
 type PeerMessage<Note, Question, Answer> =
   | { readonly kind: 'note'; readonly note: Note }
   | { readonly kind: 'ask'; readonly id: number; readonly question: Question }
   | { readonly kind: 'answer'; readonly id: number; readonly answer: Answer }
   | { readonly kind: 'failure'; readonly id: number; readonly failure: unknown }
+  | { readonly kind: 'leaving'; readonly round: number }
 
 /** What a worker does with what others send. All values must be structured-clonable. */
 export interface PeerLinkOptions<Note, Question, Answer> {
@@ -68,6 +78,16 @@ export class PeerLink<Note, Question, Answer> {
     for (const peer of this.#peers) peer?.close()
   }
 
+  /** Closes when all others leave too, and nothing is on its way between them any more. */
+  async leave(): Promise<void> {
+    const peers = this.#peers.filter((peer) => peer !== undefined)
+    for (let round = 0; round < FAREWELLS; round++) {
+      for (const peer of peers) peer.send({ kind: 'leaving', round })
+      await Promise.race([Promise.all(peers.map(async (peer) => peer.left(round))), delay(FAREWELL_TIMEOUT_MS)])
+    }
+    this.close()
+  }
+
   #take(from: number, message: PeerMessage<Note, Question, Answer>): void {
     const peer = this.#peers[from]
     switch (message.kind) {
@@ -83,6 +103,9 @@ export class PeerLink<Note, Question, Answer> {
       case 'failure':
         peer?.takeWaiting(message.id)?.reject(this.#options.unpack(message.failure))
         return
+      case 'leaving':
+        peer?.noteLeft(message.round)
+        return
     }
   }
 
@@ -94,6 +117,10 @@ export class PeerLink<Note, Question, Answer> {
       peer?.send({ kind: 'failure', id: ask.id, failure: this.#options.pack(error) })
     }
   }
+}
+
+async function delay(timeoutMs: number): Promise<void> {
+  await new Promise<void>((resolve) => setTimeout(resolve, timeoutMs).unref())
 }
 
 /** A channel between every two workers; `[a][b]` is a's end of the one to b. */
@@ -118,6 +145,7 @@ class Peer<Note, Question, Answer> {
   #outbox: PeerMessage<Note, Question, Answer>[] = []
   #nextId = 1
   #gone = false
+  readonly #farewells = Array.from({ length: FAREWELLS }, () => Promise.withResolvers<void>())
 
   constructor(worker: number, port: MessagePort) {
     this.#worker = worker
@@ -149,9 +177,19 @@ class Peer<Note, Question, Answer> {
     return answer
   }
 
+  /** Resolves when the other worker has said its farewell of a round, or is gone. */
+  left(round: number): Promise<void> {
+    return this.#farewells[round]?.promise ?? Promise.resolve()
+  }
+
+  noteLeft(round: number): void {
+    this.#farewells[round]?.resolve()
+  }
+
   /** The other end is closed: nobody answers any more. */
   lose(): void {
     this.#gone = true
+    for (const farewell of this.#farewells) farewell.resolve()
     for (const answer of this.waiting.values()) answer.reject(this.#goneError())
     this.waiting.clear()
   }

@@ -85,10 +85,9 @@ for (const workers of [1, 2] as const) {
     // The clients of one worker stall, those of the other need the memory.
     const [stalledAt, readAt] = [proxy.endpoints[0] ?? '', proxy.endpoints[workers - 1] ?? '']
     assert.ok(stalled !== undefined)
-    const sockets: net.Socket[] = []
     for (let i = 0; i < STALLED_READERS * workers; i += 1) {
       putFilled(origin, `/b/stalled-${i}`, STALLED_BYTES)
-      sockets.push(await stalledReader(t, stalledAt, `/b/stalled-${i}`))
+      await stalledReader(t, stalledAt, `/b/stalled-${i}`)
     }
     const { gateway } = stalled
     await until(() => gateway.cache.isPinnedFull)
@@ -105,8 +104,7 @@ for (const workers of [1, 2] as const) {
     assert.ok(usedBytesMax <= BUFFER_BYTES, `${usedBytesMax} bytes were held outside the cache`)
     assert.ok(cut().every(({ reason, failure }) => reason === 'stalled-reader' && failure !== undefined))
     assert.equal(proxy.records.filter(({ outcome }) => outcome === 'failed').length, 0)
-    for (const socket of sockets) socket.destroy()
-    await until(() => proxy.held().pins === 0)
+    // The drain cuts those that still stall: what is on its way between workers then must be given back too, which the end of the test checks.
   })
 }
 
