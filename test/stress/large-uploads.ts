@@ -2,6 +2,7 @@
  * `npm run test:uploads`: 1 GiB by one PUT and 5 GiB in parts stream through a hotbucket process of its own to an origin that checks every
  * byte, in the forms in which SDKs send bodies. The peak of the process's resident memory, all workers in it, is the result.
  */
+import { once } from 'node:events'
 import { request as httpRequest } from 'node:http'
 import { readFile, writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
@@ -19,8 +20,11 @@ const FRAME_BYTES = 64 * 1024
 export const GROWTH_BYTES_MAX = 64 * MIB
 const CREDENTIALS = { accessKeyId: 'UPLOADS', secretAccessKey: 'uploads-secret' } as const
 
-/** `plain`: the body by its length, its hash unsigned. `trailer`: in chunks with a checksum behind them, as SDKs send it by default. */
-export type BodyForm = 'plain' | 'trailer'
+/**
+ * `plain`: the body by its length, its hash unsigned. `expecting`: the same once the server has said that it wants it. `trailer`: in chunks with
+ * a checksum behind them, as SDKs send it by default.
+ */
+export type BodyForm = 'plain' | 'expecting' | 'trailer'
 
 export interface UploadResult {
   readonly what: string
@@ -38,7 +42,7 @@ interface Sizes {
 /** Runs both uploads in both forms, each through a process of its own. Rejects where a byte differs. */
 export async function uploadAll(sizes: Sizes, workers: number): Promise<UploadResult[]> {
   const results: UploadResult[] = []
-  for (const form of ['plain', 'trailer'] as const) {
+  for (const form of ['plain', 'expecting', 'trailer'] as const) {
     results.push(
       await measure({ what: `one PUT, ${form}`, sizeBytes: sizes.putBytes, workers }, (to) => put(to, '/b/put', sizes.putBytes, form)),
     )
@@ -131,6 +135,10 @@ async function ask(to: HotbucketProcess, { method, target, body }: Sent): Promis
     },
   )
   sent.once('error', reject)
+  if (body?.form === 'expecting') {
+    sent.flushHeaders()
+    await once(sent, 'continue')
+  }
   if (body !== undefined) for (const piece of piecesOf(body)) if (!sent.write(piece)) await drained(sent)
   sent.end()
   return promise
@@ -147,7 +155,7 @@ function drained(sent: NodeJS.EventEmitter): Promise<void> {
 }
 
 function bodyFields({ sizeBytes, form }: NonNullable<Sent['body']>): string[] {
-  if (form === 'plain') return ['content-length', String(sizeBytes)]
+  if (form !== 'trailer') return ['content-length', String(sizeBytes), ...(form === 'expecting' ? ['expect', '100-continue'] : [])]
   const frames = Math.ceil(sizeBytes / FRAME_BYTES)
   const head = `${FRAME_BYTES.toString(16)}\r\n`.length + 2
   const length = sizeBytes + frames * head + '0\r\nx-amz-checksum-crc32:AAAAAA==\r\n\r\n'.length
@@ -160,7 +168,7 @@ function* piecesOf({ sizeBytes, form, seed }: NonNullable<Sent['body']>): Genera
   let checksum = 0
   for (let number = 0; number < sizeBytes / MIB; number++) {
     const pieces = patternPieces(seed, number)
-    if (form === 'plain') {
+    if (form !== 'trailer') {
       yield* pieces
       continue
     }
@@ -168,7 +176,7 @@ function* piecesOf({ sizeBytes, form, seed }: NonNullable<Sent['body']>): Genera
     checksum = crc32(mib, checksum)
     yield framed(mib)
   }
-  if (form === 'plain') return
+  if (form !== 'trailer') return
   const sum = Buffer.alloc(4)
   sum.writeUInt32BE(checksum)
   yield Buffer.from(`0\r\nx-amz-checksum-crc32:${sum.toString('base64')}\r\n\r\n`)
