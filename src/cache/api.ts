@@ -43,7 +43,7 @@ export interface CachedHead extends HeadInfo {
 }
 
 /** Where a piece of a body came from. */
-export type PieceSource = 'memory' | 'coalesced' | 'origin'
+export type PieceSource = 'memory' | 'disk' | 'coalesced' | 'origin'
 
 /** Consecutive bytes of a body, valid until `release` (exactly once). */
 export interface Piece {

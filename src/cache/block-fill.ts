@@ -13,6 +13,8 @@ export class BlockFill {
   #mainTo: number
   #prefixTo = 0
   #holds = 1
+  #isFromDisk = false
+  #checksum: number | undefined
 
   constructor(blockNo: number, memory: FillMemory, mainFrom: number) {
     this.blockNo = blockNo
@@ -31,6 +33,30 @@ export class BlockFill {
 
   get isComplete(): boolean {
     return this.mainIsFull && this.#prefixTo === this.mainFrom
+  }
+
+  /** All of it came from the disk. */
+  get isFromDisk(): boolean {
+    return this.#isFromDisk
+  }
+
+  /** CRC-32 of the block, where that is known. */
+  get checksum(): number | undefined {
+    return this.#checksum
+  }
+
+  /** Lets `read` write the whole block into memory that is not given up before that is done. Undefined: it is not complete. */
+  async fillFromDisk(read: (target: Uint8Array) => Promise<number | undefined>): Promise<number | undefined> {
+    assert(this.mainFrom === 0 && this.#mainTo === 0, 'a block is read from disk as a whole')
+    this.#holds++
+    try {
+      this.#checksum = await read(this.memory.bytes)
+      this.#isFromDisk = this.#checksum !== undefined
+      if (this.#isFromDisk) this.#mainTo = this.length
+      return this.#checksum
+    } finally {
+      this.release()
+    }
   }
 
   /** Appends to the main part; returns how many bytes it took. */

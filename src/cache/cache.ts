@@ -1,4 +1,5 @@
 import { assert } from '../base/assert.ts'
+import { systemClock, type Clock } from '../base/clock.ts'
 import type {
   AdoptedRun,
   CachedHead,
@@ -21,6 +22,8 @@ import { ZERO_COUNTERS } from './record-store.ts'
 import { RemoteReader, RemoteReads } from './remote-reader.ts'
 import { SegmentPool } from './segment-pool.ts'
 import type { CacheShare } from './share.ts'
+import type { DiskTier } from './disk-tier.ts'
+import type { Recalled } from './head-recall.ts'
 
 export interface CacheOptions extends FillLimits {
   /** Made once for all workers. */
@@ -36,6 +39,7 @@ export interface CacheOptions extends FillLimits {
   readonly onFull?: () => void
   /** How `fetcher`'s failures get to readers in other workers. */
   readonly errors?: ErrorCodec
+  readonly clock?: Clock
 }
 
 /**
@@ -56,7 +60,7 @@ export class Cache {
   #lastForget = 0
 
   constructor(options: CacheOptions) {
-    const { share, worker, post, errors = MESSAGE_ONLY } = options
+    const { share, worker, post, errors = MESSAGE_ONLY, clock = systemClock } = options
     this.#share = share
     this.#worker = worker
     this.#post = options.post
@@ -64,7 +68,7 @@ export class Cache {
     this.#generations = new Generations(share, this.#finder.hasher)
     this.#pool = new SegmentPool(share)
     this.#remote = new RemoteReads({ finder: this.#finder, post, errors })
-    const parts = { finder: this.#finder, generations: this.#generations, pool: this.#pool, errors }
+    const parts = { finder: this.#finder, generations: this.#generations, pool: this.#pool, errors, clock }
     this.#part = worker < share.layout.owners ? new OwnedPart({ ...options, ...parts, owner: worker }) : undefined
     if (this.#part !== undefined && options.onFull !== undefined) this.#part.store.onFull = options.onFull
     this.#finder.onIdle = () => this.#roomAgain()
@@ -97,6 +101,16 @@ export class Cache {
     return found === undefined ? this.#part?.pendingHead(key) : new PinnedHead(this.#finder, found, { key, generation })
   }
 
+  /** Owner only: looks for the head of an object on disk, which then is in memory or waits to be confirmed. Undefined: it is not there. */
+  recall(key: string): Promise<Recalled> | undefined {
+    return this.#ownPart(key).disk.recall(key)
+  }
+
+  /** The disk below what this worker owns; undefined where it owns nothing. */
+  get disk(): DiskTier | undefined {
+    return this.#part?.disk
+  }
+
   /** Take it before asking the origin: what was asked under an older one is not stored. */
   generation(key: string): number {
     return this.#generations.of(key)
@@ -123,15 +137,13 @@ export class Cache {
 
   /**
    * Forgets the object. What is on its way is read to the end by those who follow it, joined by nobody, and not stored.
-   * `undefined`: done. Otherwise no worker finds the object any more when the promise is fulfilled; it never rejects.
+   * `undefined`: done. Otherwise no worker finds the object any more when the promise is fulfilled, nor does a later process that opens the same
+   * disk; it never rejects.
    */
   invalidate(key: string): Promise<void> | undefined {
     this.#generations.advance(key)
     const owner = this.ownerOf(key)
-    if (owner === this.#worker) {
-      this.#part?.forget(key)
-      return undefined
-    }
+    if (owner === this.#worker) return this.#part?.forget(key)
     const id = ++this.#lastForget
     return new Promise((resolve) => {
       this.#awaitedForgets.set(id, resolve)
@@ -147,8 +159,7 @@ export class Cache {
     }
     switch (message.kind) {
       case 'invalidate':
-        this.#part?.forget(message.key)
-        this.#post(from, { kind: 'invalidated', id: message.id })
+        this.#forgetFor(from, message)
         break
       case 'invalidated':
         this.#awaitedForgets.get(message.id)?.()
@@ -167,6 +178,12 @@ export class Cache {
         this.#part?.roomAgain()
         break
     }
+  }
+
+  #forgetFor(from: number, { id, key }: { readonly id: number; readonly key: string }): void {
+    const forgotten = this.#part?.forget(key)
+    if (forgotten === undefined) this.#post(from, { kind: 'invalidated', id })
+    else void forgotten.then(() => this.#post(from, { kind: 'invalidated', id }))
   }
 
   #receiveRead(from: number, message: ReadMessage): void {
@@ -224,9 +241,9 @@ export class Cache {
     }
   }
 
-  /** Stops all fills; who waits for one is told. */
-  async close(): Promise<void> {
-    await this.#part?.close()
+  /** Stops all fills; who waits for one is told. False: not all that was to be on disk is there to stay. */
+  async close(): Promise<boolean> {
+    return (await this.#part?.close()) ?? true
   }
 
   #ownPart(key: string): OwnedPart {

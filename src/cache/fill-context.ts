@@ -1,4 +1,5 @@
 import type { ByteBudget } from './byte-budget.ts'
+import type { DiskTier } from './disk-tier.ts'
 import type { FillRoom } from './fill-room.ts'
 import type { Generations } from './generations.ts'
 import type { RecordStore } from './record-store.ts'
@@ -10,6 +11,7 @@ export interface FillContext {
   readonly room: FillRoom
   readonly generations: Generations
   readonly runs: RunTable
+  readonly disk: DiskTier
   /** What is still to come of runs that nobody reads any more. */
   readonly abandoned: ByteBudget
   readonly fetchRunBytes: number

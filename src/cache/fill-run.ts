@@ -1,12 +1,14 @@
 import type { ByteSource } from '../base/byte-source.ts'
 import { VersionGone, type FetchRange, type HeadInfo, type ObjectVersion } from './api.ts'
 import { BlockFill } from './block-fill.ts'
-import { BLOCK_BYTES, blockAt } from './block.ts'
+import { BLOCK_BYTES, blockAt, blockEndAfter } from './block.ts'
+import type { BlocksOnDisk } from './disk-tier.ts'
 import type { FillContext } from './fill-context.ts'
 import type { FillMemory } from './fill-room.ts'
 import { pumpRange } from './range-pump.ts'
 import { LiveBlocks } from './live-blocks.ts'
 import { draftBytes, type RecordDraft } from './record.ts'
+import { RunReaders, type RunReader } from './run-readers.ts'
 import { commitWholeObject, knownHead, wholeObjectDraft } from './whole-object.ts'
 
 /** Who joins a block farther ahead than this would wait longer than for a fetch of its own. */
@@ -18,15 +20,6 @@ const AHEAD_RUNS = 2
 /** Blocks that could not be committed and wait for their readers, per run. */
 const RETAINED_BLOCKS_MAX = 8
 
-/** Who follows a run. All calls are synchronous and must not throw. */
-export interface RunReader {
-  readonly position: number
-  /** Something changed: bytes may be there, or the run may be over. */
-  wake(): void
-  /** The bytes waited for will not come. */
-  fail(error: unknown): void
-}
-
 export interface RunSpec {
   readonly version: ObjectVersion
   readonly start: number
@@ -34,6 +27,8 @@ export interface RunSpec {
   readonly end: number
   readonly generation: number
   readonly fetch: FetchRange
+  /** Its first blocks, or all, are to be read from there. Then it begins with a block. */
+  readonly disk?: BlocksOnDisk
   /** The body of an answer that is here already, and the head that came with it. */
   readonly adopted?: { readonly info: HeadInfo; readonly body: ByteSource }
 }
@@ -52,13 +47,14 @@ export class FillRun {
   readonly settled: Promise<void>
   readonly #context: FillContext
   readonly #fetch: FetchRange
-  readonly #readers = new Set<RunReader>()
-  readonly #waiters = new Set<RunReader>()
+  readonly #readers = new RunReaders()
   readonly #live: LiveBlocks
   readonly #firstBlock: number
   readonly #lastBlock: number
   readonly #abort = new AbortController()
   #next: number
+  /** Blocks before this position came from disk. */
+  #onDiskTo: number
   #filling: BlockFill | undefined
   #mainEnded = false
   #prefix: 'none' | 'due' | 'running' | 'done' | 'failed'
@@ -82,12 +78,13 @@ export class FillRun {
     this.#firstBlock = blockAt(spec.start)
     this.#lastBlock = spec.end === spec.start ? this.#firstBlock : blockAt(spec.end - 1)
     this.#next = this.#firstBlock
+    this.#onDiskTo = spec.start
     this.#prefix = spec.start % BLOCK_BYTES === 0 ? 'none' : 'due'
     this.settled = new Promise((resolve) => {
       this.#settle = resolve
     })
     context.runs.add(this)
-    void this.#fill(spec.adopted?.body)
+    void this.#fill(spec)
   }
 
   get active(): boolean {
@@ -113,6 +110,11 @@ export class FillRun {
     return fill === undefined ? blockNo >= this.#next && blockNo - this.#next < JOIN_AHEAD_BLOCKS : true
   }
 
+  /** The byte came from disk. */
+  isFromDisk(position: number): boolean {
+    return position >= this.start && position < this.#onDiskTo
+  }
+
   fillOf(blockNo: number): BlockFill | undefined {
     return this.#live.get(blockNo)
   }
@@ -126,9 +128,8 @@ export class FillRun {
 
   /** The reader has what it wanted, or wants no more. What the last one leaves behind goes on only within a budget. */
   detach(reader: RunReader): void {
-    this.#waiters.delete(reader)
-    if (!this.#readers.delete(reader)) return
-    if (this.#readers.size === 0) {
+    if (!this.#readers.remove(reader)) return
+    if (this.#readers.count === 0) {
       this.#live.dropRetained(Infinity)
       if (this.#active) this.#goOnAlone()
     }
@@ -137,18 +138,18 @@ export class FillRun {
 
   /** Wakes the reader whenever something changes, until `leave` or `detach`. */
   await(reader: RunReader): void {
-    this.#waiters.add(reader)
+    this.#readers.await(reader)
     if (reader.position < this.start) this.#startPrefix()
     this.poke()
   }
 
   leave(reader: RunReader): void {
-    this.#waiters.delete(reader)
+    this.#readers.leave(reader)
   }
 
   /** Somebody waits for bytes that are not here. */
   get isUrgent(): boolean {
-    return this.#waiters.size > 0
+    return this.#readers.waitingCount > 0
   }
 
   /** Lets the pump look again whether it may go on. */
@@ -164,21 +165,39 @@ export class FillRun {
   }
 
   stopIfPointless(): void {
-    if (this.#attended && this.#readers.size === 0 && !this.#mayKeep()) this.abort(new Error('nobody reads it and it cannot be kept'))
+    if (this.#attended && this.#readers.count === 0 && !this.#mayKeep()) this.abort(new Error('nobody reads it and it cannot be kept'))
   }
 
   abort(reason: Error): void {
     this.#end(reason)
   }
 
-  async #fill(body: ByteSource | undefined): Promise<void> {
-    const { version, start, end } = this
+  async #fill({ adopted, disk }: RunSpec): Promise<void> {
+    const { version, end } = this
     const { signal } = this.#abort
     try {
-      await pumpRange({ version, start, end, source: body, fetch: this.#fetch, signal }, (chunk) => this.#writeMain(chunk))
+      if (disk !== undefined) await this.#fillFromDisk(disk)
+      const start = disk === undefined ? this.start : this.#onDiskTo
+      if (start < end || disk === undefined) {
+        await pumpRange({ version, start, end, source: adopted?.body, fetch: this.#fetch, signal }, (chunk) => this.#writeMain(chunk))
+      }
       this.#endMain()
     } catch (error) {
       this.#end(error)
+    }
+  }
+
+  /** Reads blocks until one cannot be had. */
+  async #fillFromDisk(disk: BlocksOnDisk): Promise<void> {
+    while (this.#onDiskTo < this.end) {
+      const fill = this.#begin() ?? (await this.#beginLater())
+      const checksum = await fill.fillFromDisk(async (target) => disk.read(fill.blockNo, target))
+      this.#abort.signal.throwIfAborted()
+      if (checksum === undefined) return
+      this.#filling = undefined
+      this.#onDiskTo = blockEndAfter(this.#onDiskTo, this.version.sizeBytes)
+      this.#complete(fill)
+      this.#readers.wake()
     }
   }
 
@@ -189,7 +208,7 @@ export class FillRun {
       if (fill === undefined) return this.#writeLater(rest)
       rest = rest.subarray(fill.appendMain(rest))
       if (fill.mainIsFull) this.#filling = undefined
-      this.#wakeWaiters()
+      this.#readers.wake()
       if (!this.#active) return undefined
       if (!fill.mainIsFull) continue
       this.#tryComplete(fill)
@@ -199,11 +218,19 @@ export class FillRun {
   }
 
   async #writeLater(rest: Uint8Array): Promise<void> {
+    await this.#beginLater()
+    await this.#writeMain(rest)
+  }
+
+  /** Waits until the next block can be begun. */
+  async #beginLater(): Promise<BlockFill> {
     const { room } = this.#context
     const { signal } = this.#abort
     room.wait(this)
     try {
-      while (this.#filling === undefined && this.#begin() === undefined) {
+      for (;;) {
+        const fill = this.#filling ?? this.#begin()
+        if (fill !== undefined) return fill
         signal.throwIfAborted()
         await new Promise<void>((resolve) => {
           this.#turn = resolve
@@ -213,8 +240,6 @@ export class FillRun {
     } finally {
       room.leave(this)
     }
-    const written = this.#writeMain(rest)
-    if (written !== undefined) await written
   }
 
   /** Begins the next block; undefined while it has to wait for its readers or for room. */
@@ -222,8 +247,8 @@ export class FillRun {
     if (!this.#active) return undefined
     const blockNo = this.#next
     if (!this.#isInWindow(blockNo)) {
-      if (this.#readers.size === 0 && this.#chargedBytes === 0) this.#goOnAlone()
-      if (this.#readers.size > 0 || !this.#active) return undefined
+      if (this.#readers.count === 0 && this.#chargedBytes === 0) this.#goOnAlone()
+      if (this.#readers.count > 0 || !this.#active) return undefined
     }
     const memory = this.#memoryFor(blockNo)
     if (memory === undefined) return undefined
@@ -231,31 +256,31 @@ export class FillRun {
     const fill = new BlockFill(blockNo, memory, blockNo === this.#firstBlock ? this.start % BLOCK_BYTES : 0)
     this.#live.add(fill)
     this.#filling = fill
-    if (this.#readerWaitsForPrefix()) this.#startPrefix()
+    if (this.#readers.waitsBefore(this.start)) this.#startPrefix()
     return fill
   }
 
   #isInWindow(blockNo: number): boolean {
     // Whoever asked for it follows it before a second block can arrive, or has left.
-    if (this.#readers.size === 0) return blockNo === this.#firstBlock
-    return blockNo * BLOCK_BYTES - this.#fastestPosition() < this.#context.fetchRunBytes * AHEAD_RUNS
+    if (this.#readers.count === 0) return blockNo === this.#firstBlock
+    return blockNo * BLOCK_BYTES - this.#readers.fastest(this.start) < this.#context.fetchRunBytes * AHEAD_RUNS
   }
 
   #memoryFor(blockNo: number): FillMemory | undefined {
     const draft = this.#draft(blockNo)
     const storable = draftBytes(draft) !== undefined
     const { room } = this.#context
-    const fastest = this.#fastestPosition()
+    const fastest = this.#readers.fastest(this.start)
     if (this.#live.retained >= RETAINED_BLOCKS_MAX) this.#live.dropRetained(blockAt(fastest))
     const full = this.#live.retained >= RETAINED_BLOCKS_MAX
     let memory = storable && !full ? room.fromArena(draft) : undefined
     if (memory === undefined && !full) {
       this.#live.dropRetained(blockAt(fastest))
       // Private memory only for bytes that a reader stands before: the origin waits for readers then, not readers for each other.
-      const needed = this.#readers.size > 0 ? blockAt(fastest) >= blockNo : !this.#attended && !storable && blockNo === this.#firstBlock
+      const needed = this.#readers.count > 0 ? blockAt(fastest) >= blockNo : !this.#attended && !storable && blockNo === this.#firstBlock
       memory = needed ? room.ownMemory(draft) : undefined
     }
-    if (memory === undefined && this.#readers.size === 0 && (this.#attended || full || !storable)) {
+    if (memory === undefined && this.#readers.count === 0 && (this.#attended || full || !storable)) {
       this.abort(new Error('nobody reads it and there is no room for it'))
     }
     return memory
@@ -271,14 +296,19 @@ export class FillRun {
     // Complete only when each body was seen to end: one that goes on is not what was asked for.
     if (!fill.isComplete || (fill.blockNo === this.#lastBlock && !this.#mainEnded)) return
     if (fill.mainFrom > 0 && this.#prefix !== 'done') return
+    this.#complete(fill)
+  }
+
+  #complete(fill: BlockFill): void {
     if (!this.#active) return
     const { reservation } = fill.memory
     if (reservation === undefined || !this.#mayKeep()) {
       this.#live.retain(fill)
       return
     }
-    if (reservation.draft.kind === 'block') this.#context.store.commit(reservation)
-    else commitWholeObject(this.#context.store, reservation)
+    if (reservation.draft.kind === 'head') commitWholeObject(this.#context.store, reservation)
+    else if (fill.isFromDisk) this.#context.store.commitBlockFromDisk(reservation, fill.checksum)
+    else this.#context.store.commit(reservation)
     this.#live.committed(fill)
   }
 
@@ -294,20 +324,19 @@ export class FillRun {
   }
 
   #startPrefix(): void {
-    const fill = this.#live.get(this.#firstBlock)
-    if (this.#prefix !== 'due' || fill === undefined) return
-    this.#prefix = 'running'
-    void this.#fillPrefix(fill)
+    const fill = this.#prefix === 'due' ? this.#live.get(this.#firstBlock) : undefined
+    if (fill !== undefined) void this.#fillPrefix(fill)
   }
 
   async #fillPrefix(fill: BlockFill): Promise<void> {
+    this.#prefix = 'running'
     const { version, start } = this
     const blockStart = this.#firstBlock * BLOCK_BYTES
     const spec = { version, start: blockStart, end: start, source: undefined, fetch: this.#fetch, signal: this.#abort.signal }
     try {
       await pumpRange(spec, (chunk) => {
         fill.appendPrefix(chunk)
-        this.#wakeWaiters()
+        this.#readers.wake()
         return undefined
       })
       this.#prefix = 'done'
@@ -316,14 +345,9 @@ export class FillRun {
       if (!this.#active) return
       this.#prefix = 'failed'
       this.#noteGone(error)
-      for (const waiter of this.#waiters) if (waiter.position < start) this.#failWaiter(waiter, error)
+      this.#readers.fail(error, start)
     }
     if (this.#mainEnded) this.#end(undefined)
-  }
-
-  #readerWaitsForPrefix(): boolean {
-    for (const waiter of this.#waiters) if (waiter.position < this.start) return true
-    return false
   }
 
   /** Over: done where there is no error. Blocks that are not complete are given up. */
@@ -332,16 +356,16 @@ export class FillRun {
     this.#active = false
     this.#context.runs.remove(this)
     this.#uncharge()
-    this.#live.end(error === undefined && this.#readers.size > 0)
+    this.#live.end(error === undefined && this.#readers.count > 0)
     this.#filling = undefined
     if (error !== undefined) {
       this.#noteGone(error)
-      for (const waiter of this.#waiters) this.#failWaiter(waiter, error)
+      this.#readers.fail(error)
     }
     // The memory is given up: neither the main body nor the prefix may write on.
     // What ended well has nothing left to stop, and an abort costs as much as the rest of a small fill's bookkeeping.
     if (error !== undefined) this.#abort.abort(error)
-    this.#wakeWaiters()
+    this.#readers.wake()
     this.poke()
     this.#settle()
   }
@@ -351,15 +375,6 @@ export class FillRun {
     this.#context.store.removeHead(this.version.key, this.version.etag)
     this.#context.runs.forget(this.version)
     this.#keeps = false
-  }
-
-  #failWaiter(waiter: RunReader, error: unknown): void {
-    this.#waiters.delete(waiter)
-    waiter.fail(error)
-  }
-
-  #wakeWaiters(): void {
-    for (const waiter of this.#waiters) waiter.wake()
   }
 
   #goOnAlone(): void {
@@ -374,12 +389,6 @@ export class FillRun {
   #uncharge(): void {
     this.#context.abandoned.give(this.#chargedBytes)
     this.#chargedBytes = 0
-  }
-
-  #fastestPosition(): number {
-    let position = this.start
-    for (const reader of this.#readers) position = Math.max(position, reader.position)
-    return position
   }
 
   #isWhole(): boolean {

@@ -1,6 +1,8 @@
+import type { Clock } from '../base/clock.ts'
 import type { AdoptedRun, CachedHead, FetchAsk, FetchRange, HeadInfo, ObjectVersion, ReadOptions, VersionReader } from './api.ts'
 import { BLOCK_BYTES } from './block.ts'
 import { ByteBudget } from './byte-budget.ts'
+import { DiskTier } from './disk-tier.ts'
 import type { FillContext } from './fill-context.ts'
 import { FillRoom } from './fill-room.ts'
 import { FillRun } from './fill-run.ts'
@@ -16,6 +18,7 @@ import { RecordStore, type StoreCounters } from './record-store.ts'
 import { FETCH_RUN_BYTES } from './run.ts'
 import { RunTable } from './run-table.ts'
 import { S3Fifo } from './s3-fifo.ts'
+import { SequentialReads } from './sequential-reads.ts'
 import type { CacheShare } from './share.ts'
 import { RangeReader } from './version-reader.ts'
 import { fitsOneRecord } from './whole-object.ts'
@@ -42,12 +45,15 @@ export interface PartOptions extends FillLimits {
   readonly post: (worker: number, message: CacheMessage) => void
   readonly fetcher: (ask: FetchAsk) => FetchRange
   readonly errors: ErrorCodec
+  readonly clock: Clock
 }
 
 /** What an owner alone does for its objects: fill, store, forget. */
 export class OwnedPart {
   readonly store: RecordStore
   readonly served: ServedReads
+  readonly disk: DiskTier
+  readonly #sequences = new SequentialReads()
   readonly #question: YieldQuestion
   readonly #generations: Generations
   readonly #runs: RunTable
@@ -60,6 +66,7 @@ export class OwnedPart {
     const { share, owner, finder, generations, pool, post, errors } = options
     const { owners } = share.layout
     this.store = new RecordStore(finder, { owner, pool, policy: new S3Fifo(share.layout) })
+    this.disk = new DiskTier({ store: this.store, generations, clock: options.clock })
     this.served = new ServedReads({ arena: finder.arena, records: share.records, post, errors })
     this.#question = new YieldQuestion(pool, owner, (other) => post(other, { kind: 'yield' }))
     this.store.logs.onWanting = (mine) => this.#question.ask(mine)
@@ -73,6 +80,7 @@ export class OwnedPart {
       room: this.#room,
       generations,
       runs: this.#runs,
+      disk: this.disk,
       abandoned: new ByteBudget(partOf(options.abandonedBytesMax ?? ABANDONED_BYTES_MAX, owners)),
       fetchRunBytes: Math.max(BLOCK_BYTES, options.fetchRunBytes ?? FETCH_RUN_BYTES),
     }
@@ -84,7 +92,9 @@ export class OwnedPart {
   }
 
   putHead(info: HeadInfo, generation: number): boolean {
-    return !this.#closed && generation === this.#generations.of(info.key) && this.store.putHead(info)
+    if (this.#closed || generation !== this.#generations.of(info.key)) return false
+    const body = this.disk.takeConfirmed(info)
+    return this.store.putHead(info, body)
   }
 
   adopt(run: AdoptedRun): void {
@@ -101,20 +111,27 @@ export class OwnedPart {
 
   openReader(version: ObjectVersion, start: number, end: number, options: ReadOptions): VersionReader {
     const { ask, generation, own } = options
-    return new RangeReader(this.#context, {
+    const object = this.disk.isAttached ? `${version.key}\0${version.etag}` : undefined
+    const reader = new RangeReader(this.#context, {
       version: { key: version.key, etag: version.etag, sizeBytes: version.sizeBytes },
       start,
       end: Math.min(end, version.sizeBytes),
       fetch: this.#closed ? refuseFetch : this.#fetcher(ask),
       generation,
       own: own === true,
+      ...(object === undefined ? {} : { onDiskRead: () => this.#sequences.missed(object, end) }),
     })
+    const ahead = object === undefined ? undefined : this.#sequences.began(object, start, end)
+    if (ahead !== undefined) reader.readAhead(ahead)
+    return reader
   }
 
-  /** Forgets an object whose generation was advanced. */
-  forget(key: string): void {
+  /** Forgets an object whose generation was advanced. Undefined: done. Otherwise it is when the promise is fulfilled, whatever ends this process. */
+  forget(key: string): Promise<void> | undefined {
+    const forgotten = this.disk.remove(key)
     this.store.removeHead(key)
     this.#runs.invalidated(key)
+    return forgotten
   }
 
   /** Something was unpinned somewhere, or given to the pool. */
@@ -138,13 +155,15 @@ export class OwnedPart {
     return {
       overflowBlocks: this.#room.overflowBlocks,
       flights: this.#runs.blocksInFlight(),
-      fillsInProgress: this.#runs.runsInFlight(),
+      fillsInProgress: this.#runs.runsInFlight() + this.disk.reading,
     }
   }
 
-  async close(): Promise<void> {
+  /** False: something that was to be on disk is not, or would not survive a power cut. */
+  async close(): Promise<boolean> {
     this.#closed = true
     await Promise.all(this.#runs.abortAll(new Error('the cache was closed')))
+    return this.disk.close()
   }
 
   /** A small object's new head stands in the index only when its body is there: until then no older one may be found. */

@@ -36,6 +36,7 @@ export class RecordFinder {
   /** Called with a record that failed its checksum and is not given out. */
   onCorrupt: (owner: number, record: CorruptRecord) => void = () => undefined
   readonly #owners: number
+  readonly #parts: number
   readonly #indexes: readonly HashIndex[]
   readonly #lookups: readonly RecordLookup[]
   readonly #verifiesAlways: boolean
@@ -44,6 +45,7 @@ export class RecordFinder {
     this.arena = new Arena(share, worker)
     this.hasher = new NameHasher(share.seed)
     this.#owners = share.layout.owners
+    this.#parts = share.parts
     this.#indexes = Array.from({ length: this.#owners }, (_, owner) => new HashIndex(share, owner))
     this.#lookups = this.#indexes.map((index) => new RecordLookup(this.arena, index))
     this.#verifiesAlways = verifyReads === 'always'
@@ -58,6 +60,13 @@ export class RecordFinder {
     if (this.#owners === 1 || !nameFits(key, '')) return 0
     this.hasher.hashHead(key)
     return this.#ownerOfHash()
+  }
+
+  /** The part of the key space that an object is in: its shard on disk. */
+  partOf(key: string): number {
+    if (this.#parts === 1 || !nameFits(key, '')) return 0
+    this.hasher.hashHead(key)
+    return this.#partOfHash()
   }
 
   /** The head of `key`, pinned. `counts`: this is a use by a client. */
@@ -98,10 +107,13 @@ export class RecordFinder {
     if (this.arena.unpin(segment)) this.onIdle()
   }
 
-  // Bits that choose no bucket: those come from the upper ends of both halves.
   #ownerOfHash(): number {
-    const owners = this.#owners
-    return owners === 1 ? 0 : ((this.hasher.lo ^ Math.imul(this.hasher.hi, 0x2c1b3c6d)) & 0xffff) % owners
+    return this.#owners === 1 ? 0 : this.#partOfHash() % this.#owners
+  }
+
+  // Bits that choose no bucket: those come from the upper ends of both halves.
+  #partOfHash(): number {
+    return ((this.hasher.lo ^ Math.imul(this.hasher.hi, 0x2c1b3c6d)) & 0xffff) % this.#parts
   }
 
   #found(owner: number, location: number, counts: boolean): FoundRecord | undefined {

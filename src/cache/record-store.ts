@@ -2,8 +2,8 @@ import { assert } from '../base/assert.ts'
 import type { HeadInfo } from './api.ts'
 import type { Arena } from './arena.ts'
 import type { HashIndex } from './hash-index.ts'
-import { GRANULE_BYTES } from './layout.ts'
-import type { NameHash } from './name-hash.ts'
+import { GRANULE_BYTES, RECORD_BYTES_MAX } from './layout.ts'
+import { HEADER_BYTES, type NameHash } from './name-hash.ts'
 import type { EvictionPolicy, LogName } from './policy.ts'
 import * as record from './record.ts'
 import type { RecordDraft } from './record.ts'
@@ -16,6 +16,13 @@ import type { SegmentPool } from './segment-pool.ts'
 export interface Reservation extends FoundRecord {
   readonly draft: RecordDraft
   readonly body: Buffer
+}
+
+/** Room for a head that comes as it is: `rest` takes key, ETag, metadata and body. */
+export interface ReservedHead extends FoundRecord {
+  readonly hash: NameHash
+  readonly recordBytes: number
+  readonly rest: Buffer
 }
 
 /** Counts since start, and two gauges (`liveBytes`, `entries`). */
@@ -50,6 +57,12 @@ export class RecordStore {
   readonly finder: RecordFinder
   /** Called when there was no room for a record: everything that could be reclaimed is pinned. */
   onFull: () => void = () => undefined
+  /** Called with what was committed, unless it came from the disk. */
+  onCommitted: (found: FoundRecord) => void = () => undefined
+  /** Called with what was used while it was in memory, and has to go now. */
+  onDropped: (found: FoundRecord) => void = () => undefined
+  /** Called where the head of a key is outdated, here and wherever else it is. */
+  onHeadRemoved: (key: string) => void = () => undefined
   readonly logs: SegmentLogs
   readonly counters: StoreCounters = { ...ZERO_COUNTERS }
   readonly #arena: Arena
@@ -87,16 +100,51 @@ export class RecordStore {
     return { draft, view, segment, offset, body: record.writeRecord(view, offset, draft, hash) }
   }
 
+  /** Room for a head of that name whose header and bytes will be written by the caller: what follows the header takes at most `bytes`. Pinned. */
+  reserveHead(hash: NameHash, bytes: number): ReservedHead | undefined {
+    const recordBytes = Math.ceil((HEADER_BYTES + bytes) / GRANULE_BYTES) * GRANULE_BYTES
+    if (recordBytes > RECORD_BYTES_MAX) return undefined
+    const location = this.logs.allocate(this.#policy.admit(hash, recordBytes), recordBytes)
+    if (location === undefined) {
+      this.counters.reserveFailures++
+      this.onFull()
+      return undefined
+    }
+    const segment = this.#arena.segmentOf(location)
+    const offset = this.#arena.offsetOf(location)
+    const view = this.#arena.view(segment)
+    this.#arena.pin(segment)
+    const fields = { hash, recordBytes, keyBytes: 0, etagBytes: 0, metaBytes: 0, bodyBytes: 0, sizeBytes: 0, validatedAtMs: 0 }
+    record.writeHeadHeader(view, offset, fields)
+    return { view, segment, offset, hash, recordBytes, rest: view.bytes.subarray(offset + HEADER_BYTES, offset + HEADER_BYTES + bytes) }
+  }
+
   /** Makes a filled record findable, in place of one of the same name. The pin stays with the caller. */
   commit(reservation: Reservation): void {
-    const { draft, view, segment, offset } = reservation
-    record.commitRecord(view, offset)
+    record.commitRecord(reservation.view, reservation.offset)
+    this.#publish(reservation, this.#slotOfSame(reservation.draft, record.recordHash(reservation.view, reservation.offset)))
+    this.onCommitted(reservation)
+  }
+
+  /** The same for what came from the disk, where its body was compared with this checksum (CRC-32 from 0), if that is known. */
+  commitBlockFromDisk(reservation: Reservation, bodyChecksum: number | undefined): void {
+    record.commitChecked(reservation.view, reservation.offset, bodyChecksum)
+    this.#publish(reservation, this.#slotOfSame(reservation.draft, record.recordHash(reservation.view, reservation.offset)))
+  }
+
+  /** The same for a head of a key of which there is none here. */
+  commitHeadFromDisk(reserved: ReservedHead, bodyChecksum: number | undefined): void {
+    record.commitChecked(reserved.view, reserved.offset, bodyChecksum)
+    record.setOnDisk(reserved.view, reserved.offset)
+    this.#publish(reserved, undefined)
+  }
+
+  #publish({ view, segment, offset }: FoundRecord, older: number | undefined): void {
     const location = this.#arena.locationOf(segment, offset)
     const bytes = record.recordBytes(view, offset)
     this.counters.insertedBytes += bytes
     this.counters.liveBytes += bytes
     const hash = record.recordHash(view, offset)
-    const older = this.#slotOfSame(draft, hash)
     if (older !== undefined) {
       this.counters.liveBytes -= this.#bytesAt(older)
       this.#index.relocate(older, location)
@@ -110,15 +158,15 @@ export class RecordStore {
   }
 
   /** Gives up a record that was not committed; the pin stays with the caller. */
-  discard(reservation: Reservation): void {
+  discard(reservation: FoundRecord): void {
     record.killRecord(reservation.view, reservation.offset)
   }
 
   /**
    * Stores a head that was learned without its body. An older head of the same version gives it its body; a head that the
-   * origin confirmed later is not replaced. False where it was not stored.
+   * origin confirmed later is not replaced. `confirmed`: a body of this version that is at hand. False where it was not stored.
    */
-  putHead(info: HeadInfo): boolean {
+  putHead(info: HeadInfo, confirmed?: Uint8Array): boolean {
     const present = this.finder.findHead(info.key, false)
     try {
       const sameVersion = present !== undefined && record.isVersionOf(present.view, present.offset, info)
@@ -128,7 +176,7 @@ export class RecordStore {
         return true
       }
       const body = sameVersion ? record.bodyOf(present.view, present.offset) : undefined
-      return this.insertHead(info, info.sizeBytes === 0 ? EMPTY : body)
+      return this.insertHead(info, info.sizeBytes === 0 ? EMPTY : (body ?? confirmed))
     } finally {
       if (present !== undefined) this.finder.unpin(present.segment)
     }
@@ -154,9 +202,12 @@ export class RecordStore {
   /** Forgets the head of `key`; only that of version `etag` where one is given. */
   removeHead(key: string, etag?: string): void {
     const found = this.finder.findHead(key, false)
-    if (found === undefined) return
-    if (etag === undefined || record.etagIs(found.view, found.offset, etag)) this.#remove(found)
-    this.finder.unpin(found.segment)
+    const isMeant = found === undefined || etag === undefined || record.etagIs(found.view, found.offset, etag)
+    if (found !== undefined) {
+      if (isMeant) this.#remove(found)
+      this.finder.unpin(found.segment)
+    }
+    if (isMeant) this.onHeadRemoved(key)
   }
 
   /** Takes a record out that somebody found to be damaged, if it is still there and still is. */
@@ -229,6 +280,8 @@ export class RecordStore {
     const copy = frequency === undefined ? undefined : this.logs.allocateCopy(bytes)
     if (frequency === undefined || copy === undefined) {
       this.#policy.dropped(from.log, hash, bytes)
+      // What was never used again is not worth another write.
+      if (from.log === 'main') this.onDropped(found)
       this.#evict(slot)
       return
     }

@@ -4,6 +4,7 @@ import { assert } from '../base/assert.ts'
 import type { ObjectVersion } from './api.ts'
 import type { SegmentView } from './arena.ts'
 import { blockLength } from './block.ts'
+import { shiftChecksum } from './checksum-shift.ts'
 import { GRANULE_BYTES, RECORD_BYTES_MAX } from './layout.ts'
 import { HEADER_BYTES, nameFits, type NameHash, type NameHasher } from './name-hash.ts'
 
@@ -16,7 +17,7 @@ import { HEADER_BYTES, nameFits, type NameHash, type NameHasher } from './name-h
  * | 1 | 1 after the checksum was compared once | yes |
  * | 2–3 | validatedAtMs, float64 | yes |
  * | 4 | CRC-32 of everything from word 6 to the end of the body | no |
- * | 5 | 0 | no |
+ * | 5 | of a head: 1 while the disk tier has it just as it stands here | yes |
  * | 6 | length of the whole record in granules | no |
  * | 7–8 | hash of the name | no |
  * | 9 | kind: head, head with body, block | no |
@@ -31,7 +32,7 @@ const STATE = 0
 const VERIFIED = 1
 const VALIDATED_AT_DOUBLE = 1
 const CHECKSUM = 4
-const UNUSED = 5
+const ON_DISK = 5
 const GRANULES = 6
 const HASH_LO = 7
 const HASH_HI = 8
@@ -92,7 +93,7 @@ export function writeRecord(view: SegmentView, offset: number, draft: RecordDraf
   Atomics.store(words, word + STATE, FILLING)
   words[word + VERIFIED] = 0
   words[word + CHECKSUM] = 0
-  words[word + UNUSED] = 0
+  words[word + ON_DISK] = 0
   doubles[offset / 8 + VALIDATED_AT_DOUBLE] = draft.kind === 'head' ? draft.validatedAtMs : 0
   words[word + GRANULES] = (draftBytes(draft) ?? 0) / GRANULE_BYTES
   words[word + HASH_LO] = hash.lo
@@ -121,6 +122,50 @@ function writeLatin1(bytes: Buffer, at: number, text: string): void {
 export function commitRecord(view: SegmentView, offset: number): void {
   view.words[offset / 4 + CHECKSUM] = checksumOf(view, offset) | 0
   Atomics.store(view.words, offset / 4 + STATE, COMMITTED)
+}
+
+/** The same for a record whose body was compared with its checksum (CRC-32 from 0): where that is known, the body is not read again. */
+export function commitChecked(view: SegmentView, offset: number, bodyChecksum: number | undefined): void {
+  const bodyBytes = view.words[offset / 4 + BODY_LENGTH] ?? 0
+  view.words[offset / 4 + CHECKSUM] =
+    bodyChecksum === undefined ? checksumOf(view, offset) | 0 : shiftChecksum(checksumBeforeBody(view, offset), bodyBytes) ^ bodyChecksum
+  view.words[offset / 4 + VERIFIED] = 1
+  Atomics.store(view.words, offset / 4 + STATE, COMMITTED)
+}
+
+/** CRC-32 of the body of a committed record, found without reading the body. */
+export function bodyChecksumOf(view: SegmentView, offset: number): number {
+  const word = offset / 4
+  return ((view.words[word + CHECKSUM] ?? 0) ^ shiftChecksum(checksumBeforeBody(view, offset), view.words[word + BODY_LENGTH] ?? 0)) >>> 0
+}
+
+/** What stands in a record's header; its names and metadata are in their place already. */
+export interface HeaderFields {
+  readonly hash: NameHash
+  readonly recordBytes: number
+  readonly keyBytes: number
+  readonly etagBytes: number
+  readonly metaBytes: number
+  readonly bodyBytes: number
+  readonly sizeBytes: number
+  readonly validatedAtMs: number
+}
+
+/** Writes the header of a head in state "filling" before what follows it. A head of a whole object has all of its bytes as its body. */
+export function writeHeadHeader(view: SegmentView, offset: number, fields: HeaderFields): void {
+  const word = offset / 4
+  const { words, doubles } = view
+  Atomics.store(words, word + STATE, FILLING)
+  words.fill(0, word + VERIFIED, word + HEADER_BYTES / 4)
+  doubles[offset / 8 + VALIDATED_AT_DOUBLE] = fields.validatedAtMs
+  words[word + GRANULES] = fields.recordBytes / GRANULE_BYTES
+  words[word + HASH_LO] = fields.hash.lo
+  words[word + HASH_HI] = fields.hash.hi
+  words[word + KIND] = fields.bodyBytes === fields.sizeBytes ? KIND_HEAD_WITH_BODY : KIND_HEAD
+  words[word + NAME_LENGTHS] = fields.keyBytes | (fields.etagBytes << 16)
+  words[word + META_LENGTH] = fields.metaBytes
+  words[word + BODY_LENGTH] = fields.bodyBytes
+  doubles[offset / 8 + SIZE_DOUBLE] = fields.sizeBytes
 }
 
 /** Gives a record up that was not committed. Its room comes back with its segment. */
@@ -232,6 +277,30 @@ export function validatedAtOf(view: SegmentView, offset: number): number {
 /** One aligned 64-bit store: other threads see the old or the new time. */
 export function setValidatedAt(view: SegmentView, offset: number, validatedAtMs: number): void {
   view.doubles[offset / 8 + VALIDATED_AT_DOUBLE] = validatedAtMs
+  view.words[offset / 4 + ON_DISK] = 0
+}
+
+/** Owner only. True while the disk tier has the head just as it stands here. */
+export function isOnDisk(view: SegmentView, offset: number): boolean {
+  return view.words[offset / 4 + ON_DISK] === 1
+}
+
+/** Owner only. */
+export function setOnDisk(view: SegmentView, offset: number): void {
+  view.words[offset / 4 + ON_DISK] = 1
+}
+
+export function isHead(view: SegmentView, offset: number): boolean {
+  return view.words[offset / 4 + KIND] !== KIND_BLOCK
+}
+
+export function keyOf(view: SegmentView, offset: number): string {
+  const start = offset + HEADER_BYTES
+  return view.bytes.toString('latin1', start, start + ((view.words[offset / 4 + NAME_LENGTHS] ?? 0) & 0xffff))
+}
+
+export function blockNoOf(view: SegmentView, offset: number): number {
+  return view.words[offset / 4 + BLOCK_NO] ?? 0
 }
 
 export function isVerified(view: SegmentView, offset: number): boolean {
@@ -254,5 +323,10 @@ function checksumOf(view: SegmentView, offset: number): number {
   const word = offset / 4
   const end =
     offset + HEADER_BYTES + nameBytes(view, offset) + (view.words[word + META_LENGTH] ?? 0) + (view.words[word + BODY_LENGTH] ?? 0)
+  return crc32(view.bytes.subarray(offset + CHECKED_FROM_BYTE, end))
+}
+
+function checksumBeforeBody(view: SegmentView, offset: number): number {
+  const end = metaStart(view, offset) + (view.words[offset / 4 + META_LENGTH] ?? 0)
   return crc32(view.bytes.subarray(offset + CHECKED_FROM_BYTE, end))
 }

@@ -14,6 +14,8 @@ export interface CacheShare {
   readonly layout: CacheLayout
   /** Seeds the hashes, which all threads must compute alike. */
   readonly seed: NameHash
+  /** Parts of the key space, dealt out to the owners: as many as owners, or as shards on disk. */
+  readonly parts: number
   readonly records: SharedArrayBuffer
   readonly pins: SharedArrayBuffer
   readonly index: SharedArrayBuffer
@@ -28,13 +30,15 @@ export interface ShareOptions {
   readonly workers?: number
   /** How many of the workers, from number 0 on, own a part of the objects. As many as the memory is good for where absent. */
   readonly owners?: number
+  /** What a disk cache was made with: names are hashed as there, and no shard has two owners. */
+  readonly disk?: { readonly shards: number; readonly seed: NameHash } | undefined
   readonly random?: () => number
 }
 
 /** Allocates the memory of one cache for all of its workers. */
 export function createCacheShare(options: ShareOptions): CacheShare {
-  const { memoryBytes, workers = options.owners ?? 1, random = Math.random } = options
-  const owners = options.owners ?? ownersFor(workers, memoryBytes)
+  const { memoryBytes, workers = options.owners ?? 1, disk, random = Math.random } = options
+  const owners = Math.min(options.owners ?? ownersFor(workers, memoryBytes), disk?.shards ?? Infinity)
   assert(owners >= 1 && owners <= workers, 'owners are workers')
   const layout = layoutFor(memoryBytes, { owners, workers })
   assert(
@@ -45,7 +49,8 @@ export function createCacheShare(options: ShareOptions): CacheShare {
   fillPool(pool, layout.segmentCount, owners)
   return {
     layout,
-    seed: drawHash(random),
+    seed: disk?.seed ?? drawHash(random),
+    parts: disk?.shards ?? owners,
     records: new SharedArrayBuffer(layout.segmentBytes * layout.segmentCount),
     pins: new SharedArrayBuffer(layout.pinStripeWords * workers * 4),
     index: new SharedArrayBuffer(layout.bucketCount * BUCKET_SLOTS * SLOT_BYTES * owners),

@@ -1,8 +1,11 @@
 import type { FetchRange, ObjectVersion, Piece, VersionReader } from './api.ts'
 import { BLOCK_BYTES, blockAt, blockEndAfter } from './block.ts'
 import type { FillContext } from './fill-context.ts'
-import { FillRun, type RunReader } from './fill-run.ts'
+import type { BlocksOnDisk } from './disk-tier.ts'
+import { FillRun } from './fill-run.ts'
 import { alignRun, type ByteRun } from './run.ts'
+import type { RunReader } from './run-readers.ts'
+import { READ_AHEAD_BYTES_MAX, READ_AHEAD_BYTES_MIN } from './sequential-reads.ts'
 import { VersionBlocks } from './version-blocks.ts'
 
 /** Runs of one reader that are in flight at once: the one it reads and the one after it. */
@@ -16,6 +19,13 @@ export interface ReaderSpec {
   readonly generation: number
   /** The caller asked the origin for the first run itself: its pieces are "origin", not "coalesced". */
   readonly own: boolean
+  /** Called when something has to be read from disk. */
+  readonly onDiskRead?: () => void
+}
+
+/** What a reader started or caused itself. */
+interface OwnRun extends ByteRun {
+  readonly run: FillRun | undefined
 }
 
 interface Waiting {
@@ -34,10 +44,13 @@ export class RangeReader implements VersionReader, RunReader {
   /** Runs that this reader follows: what it reads now and what comes next. */
   #runs: FillRun[] = []
   /** Started or caused by this reader and not passed yet. */
-  #own: ByteRun[] = []
+  #own: OwnRun[] = []
   /** Blocks before this one were in memory or in flight when last looked at. */
   #lookedAhead = 0
   #fetches = false
+  /** Asked for when something is not in memory. */
+  #disk: BlocksOnDisk | 'unknown' | undefined = 'unknown'
+  #diskRunBytes = READ_AHEAD_BYTES_MIN
   #waiting: Waiting | undefined
   #closed = false
 
@@ -137,16 +150,18 @@ export class RangeReader implements VersionReader, RunReader {
       const fill = run.fillOf(blockNo)
       const to = fill?.availableTo(from)
       if (fill === undefined || to === undefined) continue
-      return fill.piece(from, Math.min(to, this.#spec.end - blockNo * BLOCK_BYTES), this.#isOwn(position) ? 'origin' : 'coalesced')
+      const source = fill.isFromDisk ? 'disk' : this.#ownAt(position) === undefined ? 'coalesced' : 'origin'
+      return fill.piece(from, Math.min(to, this.#spec.end - blockNo * BLOCK_BYTES), source)
     }
     return undefined
   }
 
   #fromMemory(): Piece | undefined {
     const position = this.#position
-    const own = this.#isOwn(position)
-    const counts = !own && this.#blockNo !== blockAt(position)
-    return this.#blocks.piece(position, this.#spec.end, { source: own ? 'origin' : 'memory', counts })
+    const own = this.#ownAt(position)
+    const counts = own === undefined && this.#blockNo !== blockAt(position)
+    const source = own === undefined ? 'memory' : own.run?.isFromDisk(position) === true ? 'disk' : 'origin'
+    return this.#blocks.piece(position, this.#spec.end, { source, counts })
   }
 
   #fromOthers(): Piece | undefined {
@@ -171,12 +186,12 @@ export class RangeReader implements VersionReader, RunReader {
 
   /** Starts the next run before this one is read, so that the reader need not wait a round trip between them. */
   #lookAhead(blockNo: number): void {
-    const { runBytes, ahead } = this.#plan()
-    const { version, end, generation } = this.#spec
+    const { runBytes, ahead } = this.#plan(this.#context.fetchRunBytes)
+    const { end } = this.#spec
     const limit = Math.min(blockAt(end - 1), blockNo + runBytes / BLOCK_BYTES)
     let next = Math.max(this.#lookedAhead, blockNo + 1)
     while (next <= limit) {
-      if (!this.#blocks.isPresent(next) && this.#context.runs.find(version, next * BLOCK_BYTES, generation) === undefined) {
+      if (!this.#isHere(next)) {
         if (!ahead || this.#runs.filter((run) => run.active).length >= RUNS_PER_READER_MAX) break
         const run = this.#startRun(next * BLOCK_BYTES)
         this.#follow(run)
@@ -187,35 +202,87 @@ export class RangeReader implements VersionReader, RunReader {
     this.#lookedAhead = next
   }
 
-  /** Fetches from `position` as far as blocks are missing, within the reader's own range and one run. */
+  /** Brings what is missing from `position` on, from disk where it begins there. */
   #startRun(position: number): FillRun {
     if (!this.#fetches) this.#context.runs.readerFetches(1)
     this.#fetches = true
     const { version, end, fetch, generation } = this.#spec
-    const wanted = alignRun(position, Math.min(end, version.sizeBytes), this.#plan().runBytes)
-    let gapEnd = blockEndAfter(position, version.sizeBytes)
-    while (gapEnd < Math.min(wanted.end, version.sizeBytes)) {
-      if (this.#blocks.isPresent(blockAt(gapEnd)) || this.#context.runs.find(version, gapEnd, generation) !== undefined) break
-      gapEnd = blockEndAfter(gapEnd, version.sizeBytes)
+    const disk = this.#blocksOnDisk()
+    if (disk?.has(blockAt(position)) === true) return this.#startDiskRun(disk, position, Math.min(end, version.sizeBytes))
+    const wanted = alignRun(position, Math.min(end, version.sizeBytes), this.#plan(this.#context.fetchRunBytes).runBytes)
+    const gapEnd = this.#gapEnd(position, wanted.end, (blockNo) => disk?.has(blockNo) !== true)
+    const run = new FillRun(this.#context, { version, start: wanted.start, end: gapEnd, generation, fetch })
+    this.#own.push({ start: blockAt(position) * BLOCK_BYTES, end: gapEnd, run })
+    return run
+  }
+
+  /** Twice as much with every run, because who reads on will read on. */
+  #startDiskRun(disk: BlocksOnDisk, position: number, limit: number): FillRun {
+    const { version, fetch, generation } = this.#spec
+    const start = blockAt(position) * BLOCK_BYTES
+    const { runBytes } = this.#plan(this.#diskRunBytes)
+    this.#diskRunBytes = Math.min(READ_AHEAD_BYTES_MAX, this.#diskRunBytes * 2)
+    const end = this.#gapEnd(position, Math.min(start + runBytes, limit), (blockNo) => disk.has(blockNo))
+    const run = new FillRun(this.#context, { version, start, end, generation, fetch, disk })
+    this.#own.push({ start, end, run })
+    this.#spec.onDiskRead?.()
+    return run
+  }
+
+  /** Brings what is on disk of a range into memory, for readers that will come: as much as follows each other. */
+  readAhead(range: ByteRun): void {
+    const { version, fetch, generation } = this.#spec
+    const disk = this.#blocksOnDisk()
+    const limit = Math.min(range.end, version.sizeBytes, range.start + this.#plan(READ_AHEAD_BYTES_MAX).runBytes)
+    for (let start = blockAt(range.start) * BLOCK_BYTES; disk !== undefined && start < limit; start += BLOCK_BYTES) {
+      if (this.#isHere(blockAt(start)) || !disk.has(blockAt(start))) continue
+      void new FillRun(this.#context, {
+        version,
+        start,
+        end: this.#gapEnd(start, limit, (blockNo) => disk.has(blockNo)),
+        generation,
+        fetch,
+        disk,
+      })
+      return
     }
-    this.#own.push({ start: blockAt(position) * BLOCK_BYTES, end: gapEnd })
-    return new FillRun(this.#context, { version, start: wanted.start, end: gapEnd, generation, fetch })
+  }
+
+  /** The end of the last block that is missing, and is as `fits` wants it, in a row from that of `position` on. */
+  #gapEnd(position: number, limit: number, fits: (blockNo: number) => boolean): number {
+    const { sizeBytes } = this.#spec.version
+    let gapEnd = blockEndAfter(position, sizeBytes)
+    while (gapEnd < Math.min(limit, sizeBytes) && !this.#isHere(blockAt(gapEnd)) && fits(blockAt(gapEnd))) {
+      gapEnd = blockEndAfter(gapEnd, sizeBytes)
+    }
+    return gapEnd
+  }
+
+  /** In memory, or on its way there. */
+  #isHere(blockNo: number): boolean {
+    const { version, generation } = this.#spec
+    return this.#blocks.isPresent(blockNo) || this.#context.runs.find(version, blockNo * BLOCK_BYTES, generation) !== undefined
+  }
+
+  #blocksOnDisk(): BlocksOnDisk | undefined {
+    if (this.#disk === 'unknown') this.#disk = this.#context.disk.blocksOf(this.#spec.version)
+    return this.#disk
   }
 
   /**
-   * How much to fetch at once. All readers together should not bring more than passes through the small log before it is
-   * reclaimed: what is evicted before it is read is paid for twice.
+   * How much to bring at once, no more than `limitBytes`. All readers together should not bring more than passes through the small log before
+   * it is reclaimed: what is evicted before it is read is paid for twice.
    */
-  #plan(): { readonly runBytes: number; readonly ahead: boolean } {
-    const { store, runs, fetchRunBytes } = this.#context
+  #plan(limitBytes: number): { readonly runBytes: number; readonly ahead: boolean } {
+    const { store, runs } = this.#context
     const shareBytes = store.logs.passageBytes / Math.max(1, runs.fetchingReaders)
-    const blocks = Math.floor(Math.min(fetchRunBytes, shareBytes / RUNS_PER_READER_MAX) / BLOCK_BYTES)
+    const blocks = Math.floor(Math.min(limitBytes, shareBytes / RUNS_PER_READER_MAX) / BLOCK_BYTES)
     return { runBytes: Math.max(1, blocks) * BLOCK_BYTES, ahead: blocks >= 1 }
   }
 
-  #isOwn(position: number): boolean {
-    for (const run of this.#own) if (position >= run.start && position < run.end) return true
-    return false
+  #ownAt(position: number): OwnRun | undefined {
+    for (const own of this.#own) if (position >= own.start && position < own.end) return own
+    return undefined
   }
 
   /** What the caller's own first request covers: the run in flight, or, if that is over already, what it must have asked for. */
@@ -223,7 +290,7 @@ export class RangeReader implements VersionReader, RunReader {
     const { version, start, end, generation } = this.#spec
     const asked = alignRun(start, end, this.#context.fetchRunBytes)
     const run = this.#context.runs.find(version, start, generation)
-    this.#own.push({ start: start - (start % BLOCK_BYTES), end: Math.max(asked.end, run?.end ?? 0) })
+    this.#own.push({ start: start - (start % BLOCK_BYTES), end: Math.max(asked.end, run?.end ?? 0), run })
     if (run !== undefined) this.#follow(run)
   }
 }

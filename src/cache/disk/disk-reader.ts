@@ -1,4 +1,5 @@
 // hot path
+import { crc32 } from 'node:zlib'
 import type { ObjectVersion } from '../api.ts'
 import { blockLength } from '../block.ts'
 import { NameHasher, nameFits, type NameHash } from '../name-hash.ts'
@@ -10,6 +11,9 @@ import {
   namesEnd,
   readDiskRecord,
   readRecordHeader,
+  readSplitHeader,
+  RECORD_HEADER_BYTES,
+  seededChecksum,
   type DiskRecord,
   type RecordHeader,
   type RecordPlace,
@@ -38,10 +42,14 @@ export interface DiskHead extends DiskRecord {
   readonly proven: boolean
 }
 
-/** Which bytes of which block are wanted. */
-export interface BlockRange {
+/** A block of a version. */
+export interface BlockName {
   readonly version: ObjectVersion
   readonly blockNo: number
+}
+
+/** Which bytes of which block are wanted. */
+export interface BlockRange extends BlockName {
   /** Bytes [from, to) of the block. */
   readonly from: number
   readonly to: number
@@ -145,18 +153,69 @@ export class DiskReader {
   async readHead(found: FoundOnDisk, key: string): Promise<DiskHead | undefined> {
     const record = await this.readRecord(found)
     if (record === undefined || record.blockNo !== undefined || record.key !== key) return undefined
-    return { ...record, proven: this.#context.table.sequenceOf(found.segment) >= this.#context.table.provenFrom }
+    return { ...record, proven: this.isProven(found) }
   }
 
   /** Fills `target` with a range of a block; false: a miss, and `target` may hold anything. */
   async readBlock(found: FoundOnDisk, range: BlockRange, target: Uint8Array): Promise<boolean> {
     const isWhole = range.from === 0 && range.to === blockLength(range.version.sizeBytes, range.blockNo)
-    if (this.#context.cipher === undefined && isWhole) return this.#readWholeBlock(found, range, target)
+    if (this.#context.cipher === undefined && isWhole) return (await this.#readWholeBlock(found, range, target)) !== undefined
     if (this.#context.cipher === undefined && found.verified) return this.#readPartOfBlock(found, range, target)
     const record = await this.readRecord(found)
     if (record === undefined || record.blockNo !== range.blockNo || !isOfVersion(record, range.version)) return false
     target.set(record.body.subarray(range.from, range.to))
     return true
+  }
+
+  /**
+   * Fills `target` with a whole block and returns the CRC-32 of its bytes, to which they were compared at least once by this process;
+   * undefined: a miss, and `target` may hold anything.
+   */
+  async readWhole(found: FoundOnDisk, block: BlockName, target: Uint8Array): Promise<number | undefined> {
+    if (this.#context.cipher === undefined) {
+      const header = await this.#readWholeBlock(found, block, target)
+      return header === undefined ? undefined : seededChecksum(header.bodyChecksum, this.#context.format.checksumSeed, header.bodyBytes)
+    }
+    const record = await this.readRecord(found)
+    if (record === undefined || record.blockNo !== block.blockNo || !isOfVersion(record, block.version)) return undefined
+    target.set(record.body)
+    return crc32(record.body)
+  }
+
+  /**
+   * Fills `rest` with what follows the fixed header of a head (key, ETag, metadata and body); returns the header, and the body's CRC-32. Undefined:
+   * a miss. For directories that are not encrypted.
+   */
+  async readRest(found: FoundOnDisk, rest: Buffer): Promise<{ readonly header: RecordHeader; readonly bodyChecksum: number } | undefined> {
+    const fixed = Buffer.allocUnsafe(RECORD_HEADER_BYTES)
+    if (!(await this.#fill(found, [fixed, rest], 0))) return undefined
+    const header = this.#checked(found, readSplitHeader(fixed, rest, this.#place(found), this.#context.format))
+    if (header === undefined || header.kind !== 'head' || header.encrypted) return undefined
+    const bodyAt = namesEnd(header) - RECORD_HEADER_BYTES
+    if (!this.#checkBody(found, rest.subarray(bodyAt, bodyAt + header.bodyBytes), header)) return undefined
+    const { checksumSeed } = this.#context.format
+    return { header, bodyChecksum: seededChecksum(header.bodyChecksum, checksumSeed, header.bodyBytes) }
+  }
+
+  get isEncrypted(): boolean {
+    return this.#context.cipher !== undefined
+  }
+
+  /** True where something of this name is there and may be read. What follows is a `find`. */
+  has(hash: NameHash): boolean {
+    const { index, table } = this.#context
+    const { reading } = table
+    if (reading === 'nothing') return false
+    if (reading === 'sample' && (this.#turn + 1) % SAMPLE_OF !== 0) {
+      this.#turn++
+      return false
+    }
+    return index.find(hash) !== undefined
+  }
+
+  /** False: an invalidation of this head may have been lost in a power cut. */
+  isProven(found: FoundOnDisk): boolean {
+    return this.#context.table.sequenceOf(found.segment) >= this.#context.table.provenFrom
   }
 
   /** Whatever was found, as it was stored; undefined: a miss. The body lies in memory of its own. */
@@ -180,12 +239,12 @@ export class DiskReader {
   }
 
   /** Straight into the target: only what stands before the body is read into memory of its own. */
-  async #readWholeBlock(found: FoundOnDisk, range: BlockRange, target: Uint8Array): Promise<boolean> {
-    const names = Buffer.allocUnsafe(bodyOffset(range.version, ''))
-    if (names.length + target.length > found.recordBytes || !(await this.#fill(found, [names, target], 0))) return false
+  async #readWholeBlock(found: FoundOnDisk, { version, blockNo }: BlockName, target: Uint8Array): Promise<RecordHeader | undefined> {
+    const names = Buffer.allocUnsafe(bodyOffset(version, ''))
+    if (names.length + target.length > found.recordBytes || !(await this.#fill(found, [names, target], 0))) return undefined
     const header = this.#checkedHeader(found, names, this.#place(found))
-    if (header === undefined || !isBlock(names, header, range.version, range.blockNo) || header.bodyBytes !== target.length) return false
-    return found.verified || this.#checkBody(found, target, header)
+    if (header === undefined || !isBlock(names, header, version, blockNo) || header.bodyBytes !== target.length) return undefined
+    return this.#checkBody(found, target, header) ? header : undefined
   }
 
   async #readPartOfBlock(found: FoundOnDisk, range: BlockRange, target: Uint8Array): Promise<boolean> {
@@ -208,7 +267,10 @@ export class DiskReader {
   }
 
   #checkedHeader(found: FoundOnDisk, bytes: Buffer, place: RecordPlace): RecordHeader | undefined {
-    const header = readRecordHeader(bytes, place, this.#context.format)
+    return this.#checked(found, readRecordHeader(bytes, place, this.#context.format))
+  }
+
+  #checked(found: FoundOnDisk, header: RecordHeader | undefined): RecordHeader | undefined {
     if (
       header !== undefined &&
       header.recordBytes === found.recordBytes &&

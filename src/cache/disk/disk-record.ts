@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib'
 import type { ObjectVersion } from '../api.ts'
+import { shiftChecksum } from '../checksum-shift.ts'
 import { nameFits, type NameHash } from '../name-hash.ts'
 import { META_BYTES_MAX } from '../record.ts'
 import { DISK_RECORD_BYTES_MAX } from './disk-geometry.ts'
@@ -15,6 +16,8 @@ export interface DiskRecord extends ObjectVersion {
   readonly validatedAtMs: number
   /** Of a head: the whole object, or nothing. Of a block: all of it. */
   readonly body: Uint8Array
+  /** CRC-32 of the body from 0, where that is known. */
+  readonly bodyChecksum?: number | undefined
 }
 
 /** Where a record stands, and in which life of its segment: a record anywhere else is not that record. */
@@ -56,7 +59,7 @@ export interface RecordFormat {
  *
  * Then key, ETag, metadata (latin1) and body without gaps. Padding has no more than these 96 bytes, or 64 where there is no room.
  */
-const RECORD_HEADER_BYTES = 96
+export const RECORD_HEADER_BYTES = 96
 
 /** Padding fills up to a page, and may have to fit one granule. */
 const PADDING_HEADER_BYTES = 64
@@ -140,7 +143,10 @@ export function writeDiskRecord(
     const tag = cipher.encrypt(target.subarray(RECORD_HEADER_BYTES, end), place.offset, target.subarray(AUTHENTICATED_FROM, TAG_FROM))
     target.set(tag, TAG_FROM)
   }
-  target.writeUInt32LE(crc32(target.subarray(at, end), format.checksumSeed), 8)
+  const known = cipher === undefined ? record.bodyChecksum : undefined
+  const { checksumSeed } = format
+  const checksum = known === undefined ? crc32(target.subarray(at, end), checksumSeed) : seededChecksum(known, checksumSeed, body.length)
+  target.writeUInt32LE(checksum, 8)
   target.writeUInt32LE(crc32(target.subarray(CHECKED_FROM, at), format.checksumSeed), 4)
   return true
 }
@@ -159,6 +165,11 @@ export function writePadding(target: Buffer, place: RecordPlace, format: RecordF
  * before: then they are not believed. undefined: no whole and undamaged record of that place.
  */
 export function readRecordHeader(bytes: Buffer, place: RecordPlace, format: RecordFormat): RecordHeader | undefined {
+  return readSplitHeader(bytes, EMPTY, place, format)
+}
+
+/** The same where only the fixed part stands in `bytes`, and what follows it in `rest`. */
+export function readSplitHeader(bytes: Buffer, rest: Buffer, place: RecordPlace, format: RecordFormat): RecordHeader | undefined {
   if (bytes.length < PADDING_HEADER_BYTES || bytes.readUInt32LE(0) !== MAGIC || !isAt(bytes, place)) return undefined
   const recordBytes = bytes.readUInt32LE(16) * format.granuleBytes
   if (bytes[12] === KIND_PADDING) {
@@ -168,13 +179,23 @@ export function readRecordHeader(bytes: Buffer, place: RecordPlace, format: Reco
   if (bytes.length < RECORD_HEADER_BYTES) return undefined
   const header = parseHeader(bytes, recordBytes)
   const metaEnd = namesEnd(header)
-  if (metaEnd > bytes.length || metaEnd + header.bodyBytes > recordBytes || recordBytes > DISK_RECORD_BYTES_MAX) return undefined
-  return crc32(bytes.subarray(CHECKED_FROM, metaEnd), format.checksumSeed) === bytes.readUInt32LE(4) ? header : undefined
+  const isTooLong = metaEnd + header.bodyBytes > recordBytes || recordBytes > DISK_RECORD_BYTES_MAX
+  if (metaEnd > bytes.length + rest.length || isTooLong) return undefined
+  const first = crc32(bytes.subarray(CHECKED_FROM, metaEnd), format.checksumSeed)
+  const checksum = metaEnd > bytes.length ? crc32(rest.subarray(0, metaEnd - bytes.length), first) : first
+  return checksum === bytes.readUInt32LE(4) ? header : undefined
 }
+
+const EMPTY = Buffer.alloc(0)
 
 /** Header, names and metadata: what stands before the body. */
 export function namesEnd(header: RecordHeader): number {
   return RECORD_HEADER_BYTES + header.keyBytes + header.etagBytes + header.metaBytes
+}
+
+/** From the CRC-32 of bytes to that which begins with `seed` instead of 0, and back: it is its own inverse. */
+export function seededChecksum(checksum: number, seed: number, lengthBytes: number): number {
+  return (checksum ^ shiftChecksum(seed, lengthBytes)) >>> 0
 }
 
 /** True where the body, as it is stored, is what was written. */

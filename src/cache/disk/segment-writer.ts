@@ -15,8 +15,8 @@ import {
 import { segmentCipher, type ShardContext } from './shard-context.ts'
 import type { LogPosition } from './tombstone-log.ts'
 
-/** One group is filled while the other is written. */
-const GROUPS = 2
+/** One group is filled while others wait for the disk: what arrives in a burst is not lost to it. */
+const GROUPS = 4
 
 const ENTRIES_AT_FIRST = 256
 
