@@ -1,6 +1,10 @@
 import { startAdmin, type AdminServer } from './admin/admin.ts'
 import { systemClock } from './base/clock.ts'
 import type { Config, HostPort, LinkConfig } from './config/config.ts'
+import { nodeDiskFiles } from './cache/disk/disk-files.ts'
+import { machineProcesses } from './cache/disk/process-identity.ts'
+import { DiskKeeper, type OpenedDisk } from './disk-keeper.ts'
+import { readDiskState } from './signals/disk-state.ts'
 import { readLiveness } from './signals/registry-reader.ts'
 import { RegistryWriter } from './signals/registry-writer.ts'
 import { allocateRegistry, renderMetrics } from './signals/registry.ts'
@@ -16,6 +20,8 @@ export interface RunningServer {
   readonly metrics: readonly SharedArrayBuffer[]
   /** Resolves with what happened if a worker dies by itself: the process should end then. */
   readonly died: Promise<Error>
+  /** What an operator should know that is no reason not to start. */
+  readonly notes: readonly string[]
   /** Changes the simulated link in front of the named origin. */
   setLink(origin: string, link: LinkConfig): void
   /** Stops accepting, lets requests in flight finish within the configured time, then ends everything. */
@@ -23,14 +29,17 @@ export interface RunningServer {
 }
 
 /**
- * Starts the supervisor's side: the data workers, the admin listener, and what runs between them. Start order: workers, admin;
- * stop order: readiness off, workers drained, workers closed, admin.
+ * Starts the supervisor's side: the data workers, the admin listener, and what runs between them. Start order: disk, workers, admin;
+ * stop order: readiness off, workers drained, workers closed, disk, admin.
  */
 export async function startServer(config: Config): Promise<RunningServer> {
-  const fleet = new WorkerFleet(config)
+  const disk = await openDisk(config)
+  const keeper = disk?.kind === 'open' ? disk.keeper : undefined
+  const fleet = new WorkerFleet(config, keeper)
   const own = allocateRegistry()
   const writer = new RegistryWriter(own, 'main')
   const ready = writer.gauge('ready', {})
+  if (disk?.kind === 'sick') writer.gauge('diskShards', { trouble: 'unusable' }).set(1)
   const sampler = new SystemSampler({ writer, clock: systemClock, scope: 'process' })
   const metrics = [own, ...fleet.workers.map((worker) => worker.metrics)]
   let listen: HostPort
@@ -45,12 +54,17 @@ export async function startServer(config: Config): Promise<RunningServer> {
       version: VERSION,
       renderMetrics: () => renderMetrics(metrics, { version: VERSION }),
       liveness: () => readLiveness(metrics, systemClock.nowMs()),
-      readiness: () => ({ ready: !draining, reasons: draining ? ['draining: the process was told to stop'] : [] }),
+      readiness: () => ({
+        ready: !draining,
+        reasons: draining ? ['draining: the process was told to stop'] : [],
+        disk: disk?.kind === 'sick' ? { state: 'off', trouble: disk.why } : readDiskState(metrics),
+      }),
       threads: fleet.workers.map((worker) => worker.name),
       profile: async (what, seconds, thread) => fleet.profile(what, seconds, thread),
     })
   } catch (error) {
     await fleet.terminate()
+    keeper?.abandon()
     throw error
   }
   sampler.start()
@@ -59,14 +73,24 @@ export async function startServer(config: Config): Promise<RunningServer> {
     listen,
     admin: { host: admin.host, port: admin.port },
     metrics,
+    notes: disk?.kind === 'sick' ? [`${disk.why}; serving without it`] : [],
     died: fleet.died,
     setLink: (origin, link) => fleet.order({ kind: 'set-link', origin, link }),
     close: async () => {
       draining = true
       ready.set(0)
-      await fleet.close(config.limits.drainTimeoutMs)
+      const sound = await fleet.close(config.limits.drainTimeoutMs)
+      if (sound === undefined) keeper?.abandon()
+      else await keeper?.close(sound)
       sampler.close()
       await admin.close()
     },
   }
+}
+
+/** Rejects where the directory is not for us. A disk that does not work is gone without. */
+async function openDisk(config: Config): Promise<OpenedDisk | undefined> {
+  if (config.disk === undefined) return undefined
+  const parts = { files: nodeDiskFiles, processes: machineProcesses, clock: systemClock, random: Math.random }
+  return DiskKeeper.open(config.disk, config.workers, parts)
 }

@@ -1,9 +1,14 @@
+import { hash } from 'node:crypto'
 import type { MessagePort } from 'node:worker_threads'
 import type { Clock } from './base/clock.ts'
 import { MemoryBudget } from './base/memory-budget.ts'
 import { ChunkGarbage, watchChunks } from './chunk-garbage.ts'
 import type { Cache } from './cache/cache.ts'
 import type { Config, HostPort, LinkConfig, OriginConfig } from './config/config.ts'
+import { nodeDiskFiles } from './cache/disk/disk-files.ts'
+import { META_FORMAT } from './gateway/object-meta.ts'
+import { OriginMedian, timed } from './origin-median.ts'
+import { WorkerDisk, type WorkerDiskStart } from './worker-disk.ts'
 import { renderEngineError } from './gateway/failure.ts'
 import type { Gateway } from './gateway/gateway.ts'
 import { createHandler } from './gateway/handle.ts'
@@ -24,14 +29,16 @@ export interface DataPlane {
   readonly cache: Cache
   readonly budget: MemoryBudget
   readonly server: HttpServer
+  /** This worker's part of the disk cache. */
+  readonly disk: WorkerDisk | undefined
   /** Accepts connections; gives the real port where 0 was asked for. */
   listen(at: HostPort): Promise<HostPort>
   /** Changes the simulated link in front of the named origin. */
   setLink(origin: string, link: LinkConfig): void
   /** Accepts nothing more and lets requests in flight finish; the cache goes on. */
   drain(timeoutMs: number): Promise<void>
-  /** Frees everything, after a drain; then the cache holds no pins, fills or flights. */
-  close(): Promise<void>
+  /** Frees everything, after a drain; then the cache holds no pins, fills or flights. True: what it has on disk would survive a power cut. */
+  close(): Promise<boolean>
 }
 
 /** What the data plane needs besides the configuration. */
@@ -49,6 +56,10 @@ export interface DataPlaneParts {
   /** Ports to the other workers, by their number. */
   readonly peers: readonly (MessagePort | undefined)[]
   readonly shared: SharedState
+  /** Undefined: no disk cache. */
+  readonly disk?: WorkerDiskStart | undefined
+  /** Called when an invalidation is not on disk. */
+  readonly onDiskUnwritten?: () => void
 }
 
 /** Builds the data plane. Start order: origins, cache, gateway, listener; stop order: the reverse. */
@@ -56,16 +67,23 @@ export function createDataPlane(config: Config, parts: DataPlaneParts): DataPlan
   const { clock } = parts
   const origins = config.origins.map((one) => ({
     buckets: one.buckets,
+    cacheName: cacheNameOf(one),
     origin: createOrigin(shareOf(one, parts.workers), { clock }),
   }))
   const garbage = new ChunkGarbage()
-  const observed = origins.map(({ buckets, origin }) => ({ buckets, origin: observe(watchChunks(origin, garbage), parts) }))
+  const median = new OriginMedian()
+  const disk = parts.disk === undefined ? undefined : openDisk(parts.disk, parts, median)
+  const observed = origins.map(({ buckets, origin, cacheName }) => {
+    const timedOrigin = disk === undefined ? origin : timed(origin, median, clock)
+    return { buckets, origin: observe(watchChunks(timedOrigin, garbage), parts, disk === undefined ? origin.name : cacheName) }
+  })
   const budget = new MemoryBudget(config.limits.bufferBytes / parts.workers)
   const linked = createLinkedGateway({
     worker: parts.worker,
     ports: parts.peers,
     shared: parts.shared,
     onFull: () => server.relieve(),
+    keepEpoch: disk?.keepEpoch,
     clock,
     origins: observed,
     rules: config.rules,
@@ -84,12 +102,19 @@ export function createDataPlane(config: Config, parts: DataPlaneParts): DataPlan
     cache: gateway.cache,
     budget,
     server,
-    listen: async (at) => server.listen(at),
+    disk,
+    listen: async (at) => {
+      await disk?.attach(gateway.cache)
+      return server.listen(at)
+    },
     setLink: (name, link) => setLink(origins, name, link),
     drain: async (timeoutMs) => server.drain(timeoutMs),
     close: async () => {
-      await linked.close()
+      disk?.stop()
+      const sound = await linked.close()
+      await disk?.close()
       for (const { origin } of origins) await origin.close()
+      return sound
     },
   }
 }
@@ -127,13 +152,40 @@ function shareOf(origin: OriginConfig, workers: number): OriginConfig {
 }
 
 /** The origin with every request to it counted. */
-function observe(origin: Origin, parts: DataPlaneParts): Origin {
+function observe(origin: Origin, parts: DataPlaneParts, cacheName: string): Origin {
   const send = observeSend(async (request: OriginRequest) => origin.send(request), {
     origin: origin.name,
     writer: parts.writer,
     clock: parts.clock,
   })
-  return { name: origin.name, send, close: async () => origin.close() }
+  return { name: origin.name, cacheName, send, close: async () => origin.close() }
+}
+
+/**
+ * A disk cache outlives the configuration: another place under the same name has other objects. So has the same place for another
+ * release that writes down other things of them.
+ */
+function cacheNameOf(origin: OriginConfig): string {
+  const place = origin.kind === 's3' ? `s3 ${origin.url}` : `directory ${origin.path}`
+  return `${origin.name}#${hash('sha256', `${META_FORMAT} ${place}`, 'hex').slice(0, CACHE_NAME_DIGITS)}`
+}
+
+const CACHE_NAME_DIGITS = 16
+
+function openDisk(start: WorkerDiskStart, parts: DataPlaneParts, median: OriginMedian): WorkerDisk {
+  const { clock, worker, shared, onFault, onDiskUnwritten = () => undefined } = parts
+  const reads = parts.writer.histogram('diskReadSeconds', {})
+  return new WorkerDisk(start, {
+    files: nodeDiskFiles,
+    clock,
+    random: Math.random,
+    worker,
+    owners: shared.cache.layout.owners,
+    onUnwritten: onDiskUnwritten,
+    onFault,
+    readTook: (tookMs) => reads.observe(tookMs / 1000),
+    originMedianMs: () => median.medianMs,
+  })
 }
 
 function setLink(origins: readonly { readonly origin: Origin }[], name: string, link: LinkConfig): void {

@@ -3,6 +3,7 @@ import type { Config, HostPort } from './config/config.ts'
 import type { SharedState } from './shared-state.ts'
 import type { ProfileKind, ThreadProfile } from './signals/profile.ts'
 import { allocateRegistry } from './signals/registry.ts'
+import type { WorkerDiskStart } from './worker-disk.ts'
 import type { WorkerOrder, WorkerReport, WorkerStart } from './worker-protocol.ts'
 
 /**
@@ -18,6 +19,9 @@ export interface DataWorkerParts {
   readonly workers: number
   readonly peers: readonly (MessagePort | undefined)[]
   readonly shared: SharedState
+  readonly disk: WorkerDiskStart | undefined
+  /** Called when an invalidation is not on disk. */
+  readonly onDiskUnwritten: () => void
 }
 
 /** The supervisor's handle of one data worker thread. */
@@ -34,11 +38,15 @@ export class DataWorker {
   #failure: Error | undefined = undefined
   #nextProfile = 1
   #stopping = false
+  #diskIsSound = false
+  readonly #onDiskUnwritten: () => void
 
   constructor(parts: DataWorkerParts) {
     this.name = `data-${parts.worker}`
     this.metrics = allocateRegistry()
-    const start: WorkerStart = { ...parts, name: this.name, metrics: this.metrics }
+    const { onDiskUnwritten, ...common } = parts
+    this.#onDiskUnwritten = onDiskUnwritten
+    const start: WorkerStart = { ...common, name: this.name, metrics: this.metrics }
     this.#thread = new Worker(new URL('../bin/data-worker.js', import.meta.url), {
       workerData: start,
       name: this.name,
@@ -92,11 +100,12 @@ export class DataWorker {
     await this.#drained.promise
   }
 
-  /** Ends the thread after everything was freed. */
-  async close(): Promise<void> {
+  /** Ends the thread after everything was freed. True: its part of the disk cache was closed, and all of it would survive a power cut. */
+  async close(): Promise<boolean> {
     this.#stopping = true
     this.order({ kind: 'close' })
     await this.#exited.promise
+    return this.#diskIsSound
   }
 
   async terminate(): Promise<void> {
@@ -114,6 +123,12 @@ export class DataWorker {
         return
       case 'drained':
         this.#drained.resolve()
+        return
+      case 'disk-unwritten':
+        this.#onDiskUnwritten()
+        return
+      case 'disk-closed':
+        this.#diskIsSound = report.sound
         return
       case 'profile':
         this.#profiles.get(report.id)?.resolve(report.profile)

@@ -2,7 +2,7 @@ import type { MessagePort } from 'node:worker_threads'
 import { Cache, type CacheOptions } from './cache/cache.ts'
 import type { ErrorCodec } from './cache/foreign-error.ts'
 import type { CacheMessage } from './cache/message.ts'
-import { BucketEpochs } from './gateway/bucket-epochs.ts'
+import { BucketEpochs, type KeepEpoch } from './gateway/bucket-epochs.ts'
 import { createGateway, type GatewayParts } from './gateway/create-gateway.ts'
 import { packFailure, unpackFailure, type FailureParcel } from './gateway/failure-parcel.ts'
 import type { Gateway } from './gateway/gateway.ts'
@@ -20,6 +20,8 @@ export interface LinkedGatewayParts extends Omit<GatewayParts, 'openCache' | 'ep
   readonly openCache?: (options: CacheOptions) => Cache
   /** Called when the cache found no room for a record. */
   readonly onFull?: () => void
+  /** Keeps epochs of buckets across restarts. */
+  readonly keepEpoch?: KeepEpoch | undefined
 }
 
 /** A worker's gateway and cache, connected with those of the other workers. */
@@ -27,8 +29,8 @@ export interface LinkedGateway {
   readonly gateway: Gateway
   /** Questions to other workers that wait for an answer. */
   waiting(): number
-  /** Stops fills and leaves together with the other workers. */
-  close(): Promise<void>
+  /** Stops fills and leaves together with the other workers. True: what the cache has on disk would survive a power cut. */
+  close(): Promise<boolean>
 }
 
 /** What workers send each other without waiting for an answer. */
@@ -37,7 +39,7 @@ type PeerNote = { readonly service: 'cache'; readonly message: CacheMessage } | 
 const ERRORS: ErrorCodec = { encode: packFailure, decode: (parcel) => unpackFailure(parcel as FailureParcel) }
 
 export function createLinkedGateway(parts: LinkedGatewayParts): LinkedGateway {
-  const { worker, ports, shared, openCache = (options) => new Cache(options), onFull = () => undefined, ...rest } = parts
+  const { worker, ports, shared, openCache = (options) => new Cache(options), onFull = () => undefined, keepEpoch, ...rest } = parts
   const link = new PeerLink<PeerNote, Inquiry, Findings>({
     ports,
     onNote: (from, note) => {
@@ -56,15 +58,16 @@ export function createLinkedGateway(parts: LinkedGatewayParts): LinkedGateway {
       ask: async (to, inquiry) => link.ask(to, inquiry),
       charge: (to, note) => link.note(to, { service: 'meter', note }),
     },
-    openCache: (fetcher) => openCache({ share: shared.cache, worker, post, fetcher, onFull, errors: ERRORS }),
-    epochs: new BucketEpochs(shared.epochs),
+    openCache: (fetcher) => openCache({ share: shared.cache, worker, post, fetcher, onFull, errors: ERRORS, clock: parts.clock }),
+    epochs: new BucketEpochs(shared.epochs, keepEpoch),
   })
   return {
     gateway,
     waiting: () => link.waiting,
     close: async () => {
-      await gateway.cache.close()
+      const sound = await gateway.cache.close()
       await link.leave()
+      return sound
     },
   }
 }

@@ -1,4 +1,5 @@
 import { createCacheShare, type CacheShare } from './cache/share.ts'
+import type { NameHash } from './cache/name-hash.ts'
 import { BucketEpochs } from './gateway/bucket-epochs.ts'
 import { ConnectionSlots } from './http/connection-slots.ts'
 
@@ -11,6 +12,19 @@ export interface SharedState {
   readonly cache: CacheShare
 }
 
-export function allocateShared(options: { readonly memoryBytes: number; readonly workers: number }): SharedState {
-  return { connections: ConnectionSlots.allocate(), epochs: BucketEpochs.allocate(), cache: createCacheShare(options) }
+/** What a disk cache brings along. */
+export interface SharedDisk {
+  readonly shards: number
+  readonly seed: NameHash
+  /** Epochs of earlier sessions. */
+  readonly epochs: ReadonlyMap<number, number>
+}
+
+export function allocateShared(options: {
+  readonly memoryBytes: number
+  readonly workers: number
+  readonly disk?: SharedDisk | undefined
+}): SharedState {
+  const epochs = BucketEpochs.allocate(options.disk?.epochs)
+  return { connections: ConnectionSlots.allocate(), epochs, cache: createCacheShare(options) }
 }

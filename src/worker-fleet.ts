@@ -1,6 +1,7 @@
 import { createServer } from 'node:net'
 import type { Config, HostPort } from './config/config.ts'
 import { formatHostPort } from './config/option-text.ts'
+import type { DiskKeeper } from './disk-keeper.ts'
 import { DataWorker } from './data-worker.ts'
 import { connectPairs } from './peer-link.ts'
 import { allocateShared } from './shared-state.ts'
@@ -17,14 +18,14 @@ export class WorkerFleet {
   readonly died: Promise<Error>
   #oneIsDead = false
 
-  constructor(config: Config) {
+  constructor(config: Config, disk?: DiskKeeper) {
     const count = config.workers
     const peers = connectPairs(count)
-    const shared = allocateShared({ memoryBytes: config.memoryBytes, workers: count })
-    this.workers = Array.from(
-      { length: count },
-      (_, worker) => new DataWorker({ config, worker, workers: count, peers: peers[worker] ?? [], shared }),
-    )
+    const sharedDisk =
+      disk === undefined ? undefined : { shards: disk.start.geometry.shards, seed: disk.start.nameSeed, epochs: disk.epochs }
+    const shared = allocateShared({ memoryBytes: config.memoryBytes, workers: count, disk: sharedDisk })
+    const common = { config, workers: count, shared, disk: disk?.start, onDiskUnwritten: () => void disk?.spoil() }
+    this.workers = Array.from({ length: count }, (_, worker) => new DataWorker({ ...common, worker, peers: peers[worker] ?? [] }))
     this.died = Promise.race(this.workers.map(async (worker) => worker.died))
     void this.died.then(() => (this.#oneIsDead = true))
   }
@@ -51,11 +52,15 @@ export class WorkerFleet {
     return encodeProfile(what, profiles)
   }
 
-  /** Two phases, because a request on one worker may need what another owns: all drain, then all close. */
-  async close(drainTimeoutMs: number): Promise<void> {
+  /**
+   * Two phases, because a request on one worker may need what another owns: all drain, then all close. True: the disk cache is whole, and would
+   * survive a power cut. Undefined: a worker died, and its part was not closed.
+   */
+  async close(drainTimeoutMs: number): Promise<boolean | undefined> {
     const timeoutMs = this.#oneIsDead ? Math.min(drainTimeoutMs, DEATH_DRAIN_MS) : drainTimeoutMs
     await Promise.all(this.workers.map(async (worker) => worker.drain(timeoutMs)))
-    await Promise.all(this.workers.map(async (worker) => worker.close()))
+    const sound = await Promise.all(this.workers.map(async (worker) => worker.close()))
+    return this.#oneIsDead ? undefined : sound.every((one) => one)
   }
 
   async terminate(): Promise<void> {

@@ -1,6 +1,7 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { Config, HostPort, LinkConfig } from './config/config.ts'
 import type { SharedState } from './shared-state.ts'
+import type { WorkerDiskStart } from './worker-disk.ts'
 import type { ProfileKind, ThreadProfile } from './signals/profile.ts'
 
 /** What a data worker is started with. */
@@ -17,6 +18,8 @@ export interface WorkerStart {
   /** A port to every other worker, by its number; none at its own. */
   readonly peers: readonly (MessagePort | undefined)[]
   readonly shared: SharedState
+  /** Undefined: no disk cache. */
+  readonly disk: WorkerDiskStart | undefined
 }
 
 /** Orders from the supervisor, in the order of a worker's life. */
@@ -35,5 +38,9 @@ export type WorkerReport =
   | { readonly kind: 'listening'; readonly at: HostPort }
   | { readonly kind: 'cannot-listen'; readonly message: string }
   | { readonly kind: 'drained' }
+  /** An invalidation is not on disk: nothing there is proven if the process ends now. */
+  | { readonly kind: 'disk-unwritten' }
+  /** Its part of the disk cache is closed. `sound`: all of it would survive a power cut. */
+  | { readonly kind: 'disk-closed'; readonly sound: boolean }
   | { readonly kind: 'profile'; readonly id: number; readonly profile: ThreadProfile }
   | { readonly kind: 'profile-failed'; readonly id: number; readonly message: string }

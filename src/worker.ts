@@ -2,6 +2,7 @@ import { parentPort, workerData, type MessagePort } from 'node:worker_threads'
 import { systemClock } from './base/clock.ts'
 import { secretsOf, type Config } from './config/config.ts'
 import { createDataPlane, type DataPlane } from './data-plane.ts'
+import { diskGauges } from './disk-gauges.ts'
 import { engineGauges } from './engine-gauges.ts'
 import type { RefusalReason } from './http/refusal.ts'
 import { createLog, type Log } from './signals/log.ts'
@@ -15,6 +16,7 @@ const PUBLISH_INTERVAL_MS = 1000
 /** A data worker's thread: the data plane, its signals, and obedience to the supervisor. */
 function runDataWorker(port: MessagePort, start: WorkerStart): void {
   const { config } = start
+  const report = (what: WorkerReport): void => port.postMessage(what)
   const writer = new RegistryWriter(start.metrics, start.name)
   const log = openLog(config, start.name, writer)
   const settler = new Settler({ writer, log, prices: config.prices, clock: systemClock })
@@ -25,25 +27,39 @@ function runDataWorker(port: MessagePort, start: WorkerStart): void {
     workers: start.workers,
     peers: start.peers,
     shared: start.shared,
+    disk: start.disk,
+    onDiskUnwritten: () => report({ kind: 'disk-unwritten' }),
     settle: (record) => settler.settle(record),
     onRefused: (reason: RefusalReason) => writer.counter('httpRefusals', { reason }).add(1),
     onFault: (what, error) => log.error(what, { failure: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
   })
-  const publish = engineGauges(writer, plane)
+  const publish = publisher(writer, plane, start.worker)
   publish()
   const timer = setInterval(publish, PUBLISH_INTERVAL_MS)
   const sampler = new SystemSampler({ writer, clock: systemClock, scope: 'thread' })
   sampler.start()
   const close = async (): Promise<void> => {
-    await plane.close()
+    report({ kind: 'disk-closed', sound: await plane.close() })
     clearInterval(timer)
     publish()
     sampler.close()
     await log.close()
     port.close()
   }
-  const report = (what: WorkerReport): void => port.postMessage(what)
-  port.on('message', (order: WorkerOrder) => obey(order, { plane, report, close }))
+  port.on('message', (order: WorkerOrder) => obey(order, { plane, publish, report, close }))
+}
+
+/** What this worker's engines tell of themselves, every time that it is called. */
+function publisher(writer: RegistryWriter, plane: DataPlane, worker: number): () => void {
+  const { disk } = plane
+  const tier = plane.cache.disk
+  const engine = engineGauges(writer, plane)
+  if (disk === undefined || tier === undefined) return engine
+  const onDisk = diskGauges(writer, { tier, capBytes: disk.capBytes, unusableShards: () => disk.unusableShards }, worker)
+  return () => {
+    engine()
+    onDisk()
+  }
 }
 
 function openLog(config: Config, thread: string, writer: RegistryWriter): Log {
@@ -55,6 +71,7 @@ function openLog(config: Config, thread: string, writer: RegistryWriter): Log {
 /** What orders work on. */
 interface Obedient {
   readonly plane: DataPlane
+  readonly publish: () => void
   readonly report: (what: WorkerReport) => void
   readonly close: () => Promise<void>
 }
@@ -81,9 +98,11 @@ function obey(order: WorkerOrder, worker: Obedient): void {
 
 type OrderOf<K extends WorkerOrder['kind']> = Extract<WorkerOrder, { kind: K }>
 
-async function answerListen({ plane, report }: Obedient, order: OrderOf<'listen'>): Promise<void> {
+async function answerListen({ plane, publish, report }: Obedient, order: OrderOf<'listen'>): Promise<void> {
   try {
-    report({ kind: 'listening', at: await plane.listen(order.at) })
+    const at = await plane.listen(order.at)
+    publish()
+    report({ kind: 'listening', at })
   } catch (error) {
     report({ kind: 'cannot-listen', message: messageOf(error) })
   }

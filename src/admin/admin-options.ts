@@ -10,7 +10,12 @@ export interface AdminOptions {
   /** The Prometheus text exposition. */
   renderMetrics(): string
   /** Whether requests should come here now, and if not, why. */
-  readiness(): { readonly ready: boolean; readonly reasons: readonly string[] }
+  readiness(): {
+    readonly ready: boolean
+    readonly reasons: readonly string[]
+    /** How the disk cache is, where there is one. A sick one is no reason not to send requests here. */
+    readonly disk?: { readonly state: string; readonly trouble: string } | undefined
+  }
   /** Whether the process still works, and if not, why; absent: it does as long as it answers. */
   liveness?(): { readonly live: boolean; readonly reasons: readonly string[] }
   /** The threads that serve requests, as logs and metrics name them. */

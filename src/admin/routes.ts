@@ -70,8 +70,8 @@ export function contentRoutes(options: AdminOptions): Route[] {
       query: NO_QUERY,
       otherStatuses: { 503: 'They should not; the reasons say why' },
       answer: () => {
-        const { ready, reasons } = options.readiness()
-        return jsonAnswer(ready ? 200 : 503, { ready, reasons })
+        const { ready, reasons, disk } = options.readiness()
+        return jsonAnswer(ready ? 200 : 503, { ready, reasons, ...(disk === undefined ? {} : { disk }) })
       },
     },
     profiles.route('cpu', '/debug/pprof/profile', {

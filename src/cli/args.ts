@@ -86,6 +86,7 @@ const PLACEHOLDERS: Readonly<Record<OptionKind, string>> = {
   address: 'HOST:PORT',
   mode: 'MODE',
   path: 'FILE',
+  directory: 'DIR',
   location: 'URL|DIR',
   url: 'URL',
 }

@@ -10,6 +10,7 @@ interface Serving {
   readonly listen: HostPort
   readonly admin: HostPort
   readonly died: Promise<Error>
+  readonly notes?: readonly string[]
   close(): Promise<void>
 }
 
@@ -41,6 +42,7 @@ export async function serve(input: LoadInput, parts: ServeParts): Promise<number
   let code = 0
   try {
     const server = await parts.start(config)
+    for (const note of server.notes ?? []) log.warn(note)
     log.info('listening', { listen: formatHostPort(server.listen), admin: formatHostPort(server.admin), pid: process.pid })
     const why = await Promise.race([stopped(parts.stop), server.died])
     if (why instanceof Error) {

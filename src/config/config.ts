@@ -5,6 +5,8 @@ export interface Config {
   /** What the admin listener wants as `Authorization: Bearer`; undefined only on a loopback address. */
   readonly adminToken: string | undefined
   readonly memoryBytes: number
+  /** Undefined: none. */
+  readonly disk: DiskConfig | undefined
   readonly workers: number
   readonly mode: Consistency
   readonly anonymous: boolean
@@ -27,6 +29,17 @@ export interface Config {
  * that it knows (`mixed`): what hotbucket cannot check, unsigned requests among them, is the origin's to decide.
  */
 export type Identity = 'verified' | 'pass-through' | 'mixed'
+
+/** The disk cache. What is undefined follows from the file system, when it is opened. */
+export interface DiskConfig {
+  readonly directory: string
+  readonly maxBytes: number | undefined
+  readonly reserveBytes: number | undefined
+  readonly dailyWriteBytes: number | undefined
+  readonly indexBytes: number
+  /** 32 bytes, as hexadecimal digits or Base64; undefined: not encrypted. */
+  readonly key: string | undefined
+}
 
 /** What a process has to work with. */
 export interface Machine {
@@ -144,7 +157,7 @@ export interface PricesConfig {
 
 /** Every secret in a configuration: what may never stand in a log. */
 export function secretsOf(config: Config): string[] {
-  const secrets: (string | undefined)[] = [config.adminToken]
+  const secrets: (string | undefined)[] = [config.adminToken, config.disk?.key]
   for (const client of config.clients) secrets.push(client.secretAccessKey, client.sessionToken)
   for (const origin of config.origins) {
     if (origin.kind === 's3' && origin.credentials.kind === 'static')

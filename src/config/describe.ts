@@ -1,6 +1,6 @@
 import { stringify } from 'yaml'
 import { formatDuration } from '../base/duration.ts'
-import type { ClientConfig, Config, OriginConfig } from './config.ts'
+import type { ClientConfig, Config, DiskConfig, OriginConfig } from './config.ts'
 import { formatExactSize, formatHostPort, formatMode } from './option-text.ts'
 
 /** What stands in a dump where a secret is. */
@@ -17,6 +17,7 @@ function toFileForm(config: Config): Readonly<Record<string, unknown>> {
     admin: formatHostPort(config.admin),
     adminToken: redact(config.adminToken),
     memory: formatExactSize(config.memoryBytes),
+    disk: config.disk === undefined ? undefined : describeDisk(config.disk),
     workers: config.workers,
     mode: formatMode(config.mode),
     anonymous: config.anonymous,
@@ -40,6 +41,18 @@ function toFileForm(config: Config): Readonly<Record<string, unknown>> {
     },
     prices: config.prices,
     log: config.log,
+  })
+}
+
+function describeDisk(disk: DiskConfig): Readonly<Record<string, unknown>> {
+  const sizeOf = (bytes: number | undefined): string | undefined => (bytes === undefined ? undefined : formatExactSize(bytes))
+  return withoutAbsent({
+    directory: disk.directory,
+    max: sizeOf(disk.maxBytes),
+    reserve: sizeOf(disk.reserveBytes),
+    dailyWrites: sizeOf(disk.dailyWriteBytes),
+    index: sizeOf(disk.indexBytes),
+    key: redact(disk.key),
   })
 }
 

@@ -117,7 +117,7 @@ function prepareTree(place: readonly PropertyKey[], value: unknown, preparation:
 
 function prepareText(place: readonly PropertyKey[], leaf: { row: OptionRow; value: string }, preparation: Preparation): string | undefined {
   const { row, value } = leaf
-  const isPath = row.kind === 'path' || (row.kind === 'location' && !value.includes('://'))
+  const isPath = row.kind === 'path' || row.kind === 'directory' || (row.kind === 'location' && !value.includes('://'))
   if (isPath && value !== '') return resolve(preparation.scope.baseDirectory, value)
   if (!row.reference) return value
   const resolved = resolveReference(value, preparation.scope)

@@ -16,6 +16,7 @@ export type OptionKind =
   | 'address'
   | 'mode'
   | 'path'
+  | 'directory'
   | 'location'
   | 'url'
 
@@ -204,6 +205,9 @@ export const path: Leaf<string> = {
   wanted: 'a path',
   parse: (raw) => (typeof raw === 'string' && raw !== '' && !raw.includes('\0') ? raw : undefined),
 }
+
+/** The path of a directory. */
+export const directory: Leaf<string> = { ...path, kind: 'directory', wanted: 'the path of a directory' }
 
 /** An origin by its URL or its directory. */
 export const location: Leaf<string> = {

@@ -27,6 +27,11 @@ const SECTIONS: readonly Section[] = [
     prefix: '',
     holds: (key) => !key.includes('.') && !key.includes('[]'),
   },
+  {
+    title: 'disk',
+    text: ['A second level below memory, which survives restarts. None without `directory`. See docs/operations.md.'],
+    ...under('disk.'),
+  },
   { title: 'tls', text: ['The S3 listener speaks TLS if both are there.'], ...under('tls.') },
   { title: 'origins: a list', text: ['Where objects live. At least one, here or by `origin`.'], ...under('origins[].') },
   {

@@ -3,6 +3,7 @@ import { createSecureContext } from 'node:tls'
 import { formatByteSize } from '../base/byte-size.ts'
 import type { Config, HostPort, LimitsConfig, Machine } from './config.ts'
 import { formatHostPort, isLoopback } from './option-text.ts'
+import { resolveDisk } from './resolve-disk.ts'
 import { resolveClients } from './resolve-clients.ts'
 import { defaultRegion, reportUnreadable, resolveOrigins, type ResolveScope } from './resolve-origins.ts'
 import type { RawConfig } from './schema.ts'
@@ -36,6 +37,7 @@ export function resolveConfig(raw: RawConfig, options: ResolveOptions): Config {
     admin: raw.admin,
     adminToken: raw.adminToken,
     memoryBytes: raw.memory,
+    disk: intact('disk') ? resolveDisk(raw, options) : undefined,
     workers: intact('workers', 'identity', 'memory') ? resolveWorkers(raw, options) : 1,
     mode: raw.mode,
     anonymous: raw.anonymous,

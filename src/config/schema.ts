@@ -3,6 +3,7 @@ import {
   address,
   bucketPattern,
   decimal,
+  directory,
   domain,
   duration,
   flag,
@@ -36,6 +37,8 @@ const MINUTE_MS = 60 * SECOND_MS
 const HOUR_MS = 60 * MINUTE_MS
 
 const MEMORY_MIN_BYTES = 16 * MiB
+/** What a disk cache with one part needs. */
+const DISK_MIN_BYTES = 20 * MiB
 const ORIGINS_MAX = 100
 const CLIENTS_MAX = 10_000
 const GRANTS_MAX = 1000
@@ -56,6 +59,12 @@ const secretAccessKey = text({
   reference: true,
 })
 const sessionToken = text({ wanted: 'a session token of at most 16 KiB', pattern: /^[\x21-\x7e]{1,16384}$/, secret: true, reference: true })
+const diskKey = text({
+  wanted: '32 bytes as 64 hexadecimal digits or in Base64',
+  pattern: /^([0-9a-fA-F]{64}|[A-Za-z0-9+/]{43}=)$/,
+  secret: true,
+  reference: true,
+})
 const adminToken = text({
   wanted: 'a token of 16 to 512 visible ASCII characters',
   pattern: /^[\x21-\x7e]{16,512}$/,
@@ -137,6 +146,28 @@ const tls = z.strictObject({
   key: maybe(path, { flag: 'tls-key', doc: 'PEM file with the private key of the S3 listener. Needs `tls.certificate`.' }),
 })
 
+const disk = z.strictObject({
+  directory: maybe(directory, {
+    flag: 'disk',
+    doc: 'Directory for a disk cache below `memory`: it survives restarts. Made where it is absent; one that holds anything else is refused. One process at a time.',
+  }),
+  max: maybe(size({ min: DISK_MIN_BYTES, max: 64 * TiB }), {
+    flag: 'disk-max',
+    doc: 'All that the disk cache may take, as the file system counts. Default: half of what is free there, with what it takes already.',
+  }),
+  reserve: maybe(size({ min: 0, max: 64 * TiB }), {
+    doc: 'Free space on the file system that is left to others: the disk cache makes itself smaller rather than take it. Default: a twentieth of the file system, at most 10GiB.',
+  }),
+  dailyWrites: maybe(size({ min: 0, max: 1024 * TiB }), {
+    flag: 'disk-daily-writes',
+    doc: 'Wear: once the disk is full, bytes per day that may be written for objects that were not asked for twice. Default: `disk.max`.',
+  }),
+  index: maybe(size({ min: 1 * MiB, max: 64 * GiB }), {
+    doc: 'Memory for the index of the disk cache at most: 20 bytes per record. Default: an eighth of `memory`, at least 64MiB.',
+  }),
+  key: maybe(diskKey, { doc: 'Encrypts the disk cache at rest (AES-256-GCM). A directory keeps the key that it was made with.' }),
+})
+
 const limits = z.strictObject({
   head: option(size({ min: 8 * KiB, max: 1 * MiB }), { fallback: '64KiB', doc: 'Longest request head: request line and header fields.' }),
   connections: option(integer({ min: 1, max: 1_000_000 }), { fallback: '16384', doc: 'Most client connections at once.' }),
@@ -208,6 +239,7 @@ export const configSchema = z.strictObject({
     flag: 'memory',
     doc: 'Memory for cached objects.',
   }),
+  disk: disk.prefault({}),
   workers: option(orWord('auto', integer({ min: 1, max: WORKERS_MAX })), {
     fallback: 'auto',
     flag: 'workers',

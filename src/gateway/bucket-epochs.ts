@@ -1,6 +1,9 @@
 /** A power of two. Buckets that share an epoch cost each other a cold start when one of them is forgotten, nothing else. */
 const EPOCHS = 16_384
 
+/** Sees to it that an epoch is not begun again by a restart. Never rejects. */
+export type KeepEpoch = (place: number, epoch: number) => Promise<void>
+
 /**
  * Epochs of buckets: part of every cache key, so that a bucket is forgotten whole by naming its objects anew. What is left under the
  * old names is never found again and falls to eviction. A fixed table of counters in shared memory, found by a hash of the bucket's
@@ -9,12 +12,19 @@ const EPOCHS = 16_384
 export class BucketEpochs {
   readonly #epochs: Int32Array
 
-  constructor(memory: SharedArrayBuffer) {
+  readonly #keep: KeepEpoch | undefined
+
+  constructor(memory: SharedArrayBuffer, keep?: KeepEpoch) {
     this.#epochs = new Int32Array(memory)
+    this.#keep = keep
   }
 
-  static allocate(): SharedArrayBuffer {
-    return new SharedArrayBuffer(EPOCHS * Int32Array.BYTES_PER_ELEMENT)
+  /** `kept`: what `KeepEpoch` was told in earlier sessions. */
+  static allocate(kept: ReadonlyMap<number, number> = new Map()): SharedArrayBuffer {
+    const memory = new SharedArrayBuffer(EPOCHS * Int32Array.BYTES_PER_ELEMENT)
+    const epochs = new Int32Array(memory)
+    for (const [place, epoch] of kept) if (place < EPOCHS) epochs[place] = epoch
+    return memory
   }
 
   /** `name`: origin and bucket. */
@@ -32,8 +42,11 @@ export class BucketEpochs {
     return placeOf(name)
   }
 
-  forget(name: string): void {
-    Atomics.add(this.#epochs, placeOf(name), 1)
+  /** Resolves when no later process finds the bucket's objects either; undefined: done. Never rejects. */
+  forget(name: string): Promise<void> | undefined {
+    const place = placeOf(name)
+    const epoch = Atomics.add(this.#epochs, place, 1) + 1
+    return this.#keep?.(place, epoch)
   }
 }
 

@@ -58,12 +58,16 @@ function keyIn({ gateway, origin }: RequestContext, bucket: string, key: string,
  * way than we do: then the Host is part of the name.
  */
 export function bucketName(context: RequestContext): string {
-  return `${context.origin.name}\0${bucketPart(context)}`
+  return `${cacheNameOf(context)}\0${bucketPart(context)}`
 }
 
 /** The names that the request's bucket has for all who may ask here. */
 export function bucketNames(context: RequestContext): string[] {
-  return bucketParts(context).map((bucket) => `${context.origin.name}\0${bucket}`)
+  return bucketParts(context).map((bucket) => `${cacheNameOf(context)}\0${bucket}`)
+}
+
+function cacheNameOf({ origin }: RequestContext): string {
+  return origin.cacheName ?? origin.name
 }
 
 function bucketParts(context: RequestContext): string[] {

@@ -22,6 +22,10 @@ export type Inquiry = {
       readonly range: string | undefined
       /** The answer is known to be an error, and its body is wanted. */
       readonly wantsError: boolean
+      /** It may be looked for on disk first. */
+      readonly recalls: boolean
+      /** False: the origin must not be asked, whatever is on disk. */
+      readonly asks: boolean
       /** What would have been served if it had been in memory. */
       readonly mode: Consistency
       readonly wish: ClientWish
@@ -37,10 +41,15 @@ export interface Findings {
   readonly led: boolean
   /** How the origin was asked. */
   readonly asked: 'GET' | 'HEAD'
+  /** What is on disk was asked about, because it may be outdated. */
+  readonly confirms?: boolean
 }
 
 /** Asks what an absent object is, by the cheaper method: where a condition could make the body unnecessary, its head costs no more than direct. */
-export function absentInquiry(context: ReadContext, how: { readonly itself: boolean; readonly wantsError: boolean }): Inquiry {
+export function absentInquiry(
+  context: ReadContext,
+  how: { readonly itself: boolean; readonly wantsError: boolean; readonly recalls: boolean; readonly asks: boolean },
+): Inquiry {
   const { method, headers } = context.request
   const conditional = headerValue(headers, 'if-none-match') !== undefined || headerValue(headers, 'if-modified-since') !== undefined
   const by = !how.wantsError && (method === 'HEAD' || conditional) ? 'HEAD' : 'GET'
@@ -80,6 +89,25 @@ function findFresh(gateway: Gateway, inquiry: Extract<Inquiry, { kind: 'absent' 
 }
 
 async function inquireHere(gateway: Gateway, inquiry: Inquiry): Promise<Findings> {
+  const recall =
+    inquiry.kind === 'absent' && inquiry.recalls && !inquiry.wantsError ? gateway.cache.recall(inquiry.object.cacheKey) : undefined
+  const recalled = recall === undefined ? 'missed' : await recall
+  const mayAsk = inquiry.kind === 'known' || inquiry.asks
+  if (recalled === 'promoted' || !mayAsk) return { opened: { kind: 'recalled' }, led: false, asked: 'HEAD' }
+  if (recalled === 'unproven') return confirmUnproven(gateway, inquiry)
+  return inquireOrigin(gateway, inquiry)
+}
+
+/**
+ * An invalidation of what is on disk may have been lost in a power cut: its head is asked for before the first use, and its body is used
+ * where the version is still the same.
+ */
+async function confirmUnproven(gateway: Gateway, inquiry: Inquiry): Promise<Findings> {
+  const { object, itself } = inquiry
+  return { ...(await inquireOrigin(gateway, { kind: 'known', object, etag: '', itself })), confirms: true }
+}
+
+async function inquireOrigin(gateway: Gateway, inquiry: Inquiry): Promise<Findings> {
   if (inquiry.itself && inquiry.kind === 'known') return ask(gateway, inquiry)
   if (inquiry.itself && inquiry.kind === 'absent' && gateway.opening.has(flightName(gateway, inquiry))) {
     // That question may have been asked before this request came; its answer could be older than promised. The head of the
@@ -98,7 +126,7 @@ async function share(gateway: Gateway, inquiry: Inquiry, start: () => Promise<Fi
 /** Questions from before an invalidation have other names, so that nobody who comes after it joins them. */
 function flightName(gateway: Gateway, inquiry: Inquiry): string {
   const { cacheKey } = inquiry.object
-  const kind = inquiry.kind === 'known' ? 'known' : inquiry.by
+  const kind = inquiry.kind === 'known' ? 'known' : `${inquiry.by} ${inquiry.recalls} ${inquiry.asks}`
   return `${kind}\0${gateway.cache.generation(cacheKey)}\0${cacheKey}`
 }
 

@@ -18,6 +18,9 @@ export interface ObjectMeta {
   readonly fieldLines: string
 }
 
+/** To be raised with every change of that string: a disk cache keeps what other releases wrote. */
+export const META_FORMAT = 1
+
 const SPELLING: Readonly<Record<string, string>> = { etag: 'ETag' }
 
 /** `stored`: the fields that may be kept with an object, checksums among them where the answer was about the whole of it. */

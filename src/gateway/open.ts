@@ -24,6 +24,8 @@ export type Opened =
       readonly headers: HeaderList
       readonly body: Uint8Array
     }
+  /** What there was on disk is in memory now: look again. */
+  | { readonly kind: 'recalled' }
   /** No strong ETag, no length: only a request of one's own can answer. */
   | { readonly kind: 'uncacheable' }
 

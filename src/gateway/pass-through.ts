@@ -52,6 +52,7 @@ async function readConfirmed(context: ReadContext): Promise<void> {
     await forward(context, { outcome: 'pass', reason: 'uncacheable-request' })
     return
   }
+  await recallOwn(context)
   const generation = gateway.cache.generation(cacheKey)
   const known = servable(context)
   context.record.reason = known === undefined ? 'absent' : 'strict-mode'
@@ -65,6 +66,14 @@ async function readConfirmed(context: ReadContext): Promise<void> {
   if (sameFields(known, response) && (await serveConfirmed(context, known, askedAtMs))) return
   const againAtMs = gateway.askTimes.next()
   await take(context, await askAsSent(context, undefined), { generation, askedAtMs: againAtMs })
+}
+
+/** Brings what is on disk into memory. What is unproven there is of no use here: the origin would have to be asked twice. */
+async function recallOwn(context: ReadContext): Promise<void> {
+  const { cache } = context.gateway
+  const head = isOwner(context) ? cache.lookupHead(context.cacheKey) : undefined
+  head?.release()
+  if (head === undefined && isOwner(context)) await cache.recall(context.cacheKey)
 }
 
 /** The cached version that a 304 would let this client have; undefined where some of it would be missing and cannot be asked for. */

@@ -3,6 +3,7 @@ import { VersionGone, type CachedHead } from '../cache/api.ts'
 import { OriginFailure } from '../origin/origin.ts'
 import { hasUnusualConditions } from '../s3/conditions.ts'
 import { Refusal } from '../s3/errors.ts'
+import type { RequestRecord } from '../signals/record.ts'
 import type { ReadContext } from './context.ts'
 import { clientWish, decide, NO_WISH, mustAskItself, type ClientWish, type Decision } from './decide.ts'
 import { forward } from './forward.ts'
@@ -24,7 +25,7 @@ export function readObject(context: ReadContext): Promise<void> | undefined {
   if (!plain && (wish.noStore || hasUnusualConditions(headers, context.record.startedAtMs))) {
     return forward(context, { outcome: 'pass', reason: 'uncacheable-request' })
   }
-  const look = lookUp(context, { wish, confirmedEtag: undefined, nowMs: context.record.startedAtMs })
+  const look = lookUp(context, { wish, confirmedEtag: undefined, recalled: false, nowMs: context.record.startedAtMs })
   const acted = act(context, look)
   return acted === undefined ? undefined : readOn(context, { wish, acted })
 }
@@ -35,22 +36,24 @@ async function readOn(context: ReadContext, first: { readonly wish: ClientWish; 
   let acted: Promise<Next> | undefined = first.acted
   for (let attempt = 1; acted !== undefined; attempt++) {
     let confirmedEtag: string | undefined
+    let recalled = false
     try {
       const next: Next = await acted
       if (next === 'done') return
-      confirmedEtag = next.confirmedEtag
+      if (next === 'recalled') recalled = true
+      else confirmedEtag = next.confirmedEtag
     } catch (error) {
       if (!(error instanceof VersionGone) || context.exchange.started) throw error
       await invalidateObject(context.gateway, context.cacheKey)
       if (attempt === READ_ATTEMPTS_MAX) return forward(context, { outcome: 'pass', reason: 'changing-object' })
     }
-    acted = act(context, lookUp(context, { wish, confirmedEtag, nowMs: context.gateway.clock.nowMs() }))
+    acted = act(context, lookUp(context, { wish, confirmedEtag, recalled, nowMs: context.gateway.clock.nowMs() }))
   }
 }
 
 function lookUp(
   context: ReadContext,
-  by: { readonly wish: ClientWish; readonly confirmedEtag: string | undefined; readonly nowMs: number },
+  by: { readonly wish: ClientWish; readonly confirmedEtag: string | undefined; readonly recalled: boolean; readonly nowMs: number },
 ): Look {
   const { cache } = context.gateway
   const { wish, confirmedEtag, nowMs } = by
@@ -60,12 +63,14 @@ function lookUp(
     generation: head?.generation ?? cache.generation(context.cacheKey),
     itself: mustAskItself(context.mode, wish),
     confirmed: confirmedEtag !== undefined && head?.etag === confirmedEtag,
+    recalled: by.recalled,
     mayAsk: !wish.onlyIfCached,
     decision: decide({ known: head, confirmedEtag, mode: context.mode, wish, nowMs }),
   }
 }
 
-type Next = 'done' | { readonly confirmedEtag: string }
+/** `recalled`: what was on disk is in memory now. */
+type Next = 'done' | 'recalled' | { readonly confirmedEtag: string }
 
 /** What one look into the cache found, and what follows from it. */
 interface Look {
@@ -76,6 +81,8 @@ interface Look {
   readonly itself: boolean
   /** The origin named this version for this request. */
   readonly confirmed: boolean
+  /** It came from disk for this request, or for one that was served together with it. */
+  readonly recalled: boolean
   readonly mayAsk: boolean
 }
 
@@ -89,15 +96,19 @@ function act(context: ReadContext, look: Look): Promise<Next> | undefined {
       if (look.mayAsk && !look.confirmed && lacksWantedChecksums(context.request, head)) {
         return serveRevalidated(context, head, COMPLETION, look)
       }
-      return done(serve(context, head, { generation, reason: decision.reason, confirmed: look.confirmed }))
+      return done(serve(context, head, { generation, reason: decision.reason, confirmed: look.confirmed, recalled: look.recalled }))
     case 'revalidate':
       if (head === undefined) throw new Refusal('InternalError')
       return serveRevalidated(context, head, decision, look)
     case 'fetch':
       record.reason = decision.reason
       if (context.gateway.uncacheable.has(context.cacheKey)) return passUncacheable(context)
-      return fetchAbsent(context, { itself: look.itself, wantsError: false })
+      return fetchAbsent(context, { itself: look.itself, wantsError: false, recalls: !look.recalled, asks: true })
     case 'refuse':
+      // It may be on disk, which is no question to the origin.
+      if (head === undefined && !look.recalled) {
+        return fetchAbsent(context, { itself: look.itself, wantsError: false, recalls: true, asks: false })
+      }
       head?.release()
       record.reason = decision.reason
       throw new Refusal('GatewayTimeout', { message: 'The client asked for a cached answer only, and there is none' })
@@ -114,15 +125,23 @@ function done(sending: Promise<void> | undefined): Promise<Next> | undefined {
 function serve(
   context: ReadContext,
   head: CachedHead,
-  how: { generation: number; reason: 'fresh' | 'stale-while-revalidate' | 'stale-if-error'; confirmed: boolean },
+  how: { generation: number; reason: 'fresh' | 'stale-while-revalidate' | 'stale-if-error'; confirmed: boolean; recalled?: boolean },
 ): Promise<void> | undefined {
   const { record } = context
   const stale = how.reason !== 'fresh'
   // A read that had to ask first, or to wait for the answer to another's question, keeps the reason why.
   if (!how.confirmed) record.reason = how.reason
-  record.outcome = stale ? 'stale' : how.confirmed ? 'revalidated' : 'memory'
+  record.outcome = stale ? 'stale' : how.confirmed ? 'revalidated' : how.recalled === true ? 'disk' : 'memory'
   if (how.reason === 'stale-while-revalidate') refreshInBackground(context, head)
-  return sendSelected(context, { head, generation: how.generation, leads: false, stored: true })
+  const sending = sendSelected(context, { head, generation: how.generation, leads: false, stored: true })
+  if (how.recalled === true && sending === undefined) creditDisk(record)
+  return sending
+}
+
+/** What stands in one record with its head was brought from disk with it. */
+function creditDisk(record: RequestRecord): void {
+  record.bytesFromDisk += record.bytesFromMemory
+  record.bytesFromMemory = 0
 }
 
 /** The answer does not wait for it; a failure leaves the old head to the next request's decision. */
@@ -159,11 +178,23 @@ async function serveRevalidated(
   return finish(context, findings, { generation, itself })
 }
 
+interface Asking {
+  readonly itself: boolean
+  readonly wantsError: boolean
+  readonly recalls: boolean
+  readonly asks: boolean
+}
+
 /** Nothing here: ask the origin, together with everyone who wants the same, and read what it brings. */
-async function fetchAbsent(context: ReadContext, asking: { itself: boolean; wantsError: boolean }): Promise<Next> {
+async function fetchAbsent(context: ReadContext, asking: Asking): Promise<Next> {
   const { gateway, cacheKey } = context
   const generation = gateway.cache.generation(cacheKey)
-  return finish(context, await inquire(gateway, absentInquiry(context, asking)), { generation, itself: asking.itself })
+  const findings = await inquire(gateway, absentInquiry(context, asking))
+  if (findings.confirms === true) {
+    context.record.reason = 'unproven'
+    if (findings.opened.kind === 'version' && findings.opened.stored) return { confirmedEtag: findings.opened.info.etag }
+  }
+  return finish(context, findings, { generation, itself: asking.itself })
 }
 
 async function passUncacheable(context: ReadContext): Promise<Next> {
@@ -184,7 +215,7 @@ async function finish(context: ReadContext, findings: Findings, how: { generatio
     case 'answer':
       // An error to HEAD has no body, and clients read S3's errors from the body.
       if (context.request.method === 'GET' && asked === 'HEAD' && opened.status < 500) {
-        return fetchAbsent(context, { itself, wantsError: true })
+        return fetchAbsent(context, { itself, wantsError: true, recalls: false, asks: true })
       }
       // Another range went up than this client wants, and servers differ in whether they look at the range first.
       if (opened.status === 400 && headerValue(context.request.headers, 'range') !== undefined) {
@@ -195,6 +226,8 @@ async function finish(context: ReadContext, findings: Findings, how: { generatio
       record.reason = opened.status >= 500 ? 'origin' : record.reason
       sendAnswer(context, opened)
       return 'done'
+    case 'recalled':
+      return 'recalled'
     case 'uncacheable':
       context.gateway.uncacheable.add(context.cacheKey)
       return passUncacheable(context)

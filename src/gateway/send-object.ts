@@ -4,6 +4,8 @@ import { ClientGone, type Loan } from '../http/exchange.ts'
 import { ERROR_CONTENT_TYPE, errorXml, Refusal, S3_ERRORS, type S3ErrorCode } from '../s3/errors.ts'
 import { forwardedResponseFields, wantsChecksums } from '../s3/headers.ts'
 import { formatContentRange } from '../s3/range.ts'
+import type { RequestRecord } from '../signals/record.ts'
+import type { Outcome } from '../signals/vocabulary.ts'
 import { answer, answerStream } from './answer.ts'
 import type { ReadContext } from './context.ts'
 import { ageOf } from './decide.ts'
@@ -144,6 +146,7 @@ function rateOutcome(context: ReadContext, serving: Serving, first: Piece): void
     record.outcome = 'miss'
     if (!serving.leads && record.reason === 'fresh') record.reason = 'body-evicted'
   } else if (first.source === 'coalesced') record.outcome = 'coalesced'
+  else if (first.source === 'disk' && record.outcome === 'memory') record.outcome = 'disk'
 }
 
 async function pump(
@@ -162,11 +165,19 @@ async function pump(
 function countPiece(context: ReadContext, source: Piece['source'], bytes: number): void {
   const { record } = context
   if (source === 'memory') record.bytesFromMemory += bytes
+  else if (source === 'disk') countFromDisk(record, bytes)
   else if (source === 'coalesced') record.bytesCoalesced += bytes
   else {
     record.bytesFromOrigin += bytes
-    if (record.outcome === 'memory' || record.outcome === 'coalesced' || record.outcome === 'revalidated') record.outcome = 'miss'
+    if (SERVED_FROM_CACHE.has(record.outcome)) record.outcome = 'miss'
   }
+}
+
+const SERVED_FROM_CACHE: ReadonlySet<Outcome> = new Set<Outcome>(['memory', 'disk', 'coalesced', 'revalidated'])
+
+function countFromDisk(record: RequestRecord, bytes: number): void {
+  record.bytesFromDisk += bytes
+  if (record.outcome === 'memory') record.outcome = 'disk'
 }
 
 function sendWithoutBody(

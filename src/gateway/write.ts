@@ -166,7 +166,7 @@ function forgottenNames(context: RequestContext, touched: readonly Touched[]): S
 
 function forgetBucket(context: RequestContext): () => Promise<void> {
   return async () => {
-    for (const name of bucketNames(context)) context.gateway.epochs.forget(name)
+    await Promise.all(bucketNames(context).map(async (name) => context.gateway.epochs.forget(name)))
   }
 }
 

@@ -70,6 +70,8 @@ export interface OriginResponse {
 /** Where objects live. Adapters: S3 over HTTP(S), a local directory, and wrappers around either. */
 export interface Origin {
   readonly name: string
+  /** Names its objects in the cache, where that outlives the process: tells apart what had the same name at different times. Absent: `name`. */
+  readonly cacheName?: string
   /** Sends one request. Rejects with OriginFailure only: any HTTP status is an answer, not a failure. */
   send(request: OriginRequest): Promise<OriginResponse>
   close(): Promise<void>

@@ -24,6 +24,7 @@ const CACHE_NAME = 'hotbucket'
  */
 const KIND_OF: Readonly<Record<Outcome, 'hit' | 'own' | 'by-reason' | Forward>> = {
   memory: 'hit',
+  disk: 'hit',
   coalesced: 'by-reason',
   miss: 'by-reason',
   revalidated: 'by-reason',
@@ -44,6 +45,7 @@ const FORWARD_OF: Readonly<Record<Reason, 'hit' | 'own' | Forward>> = {
   'strict-mode': 'stale',
   'client-no-cache': 'request',
   'checksums-unknown': 'partial',
+  unproven: 'stale',
   'body-evicted': 'partial',
   'stale-if-error': 'hit',
   'stale-while-revalidate': 'hit',
@@ -102,7 +104,8 @@ function renderAll(): Record<Outcome, Record<Reason, Rendered>> {
 
 function render(outcome: Outcome, reason: Reason): Rendered {
   const kind = forwardKind(outcome, reason)
-  const detail = SELF_EVIDENT.has(reason) ? '' : `; detail=${reason}`
+  const word = outcome === 'disk' && reason === 'fresh' ? 'disk' : SELF_EVIDENT.has(reason) ? undefined : reason
+  const detail = word === undefined ? '' : `; detail=${word}`
   if (kind === 'own') return { prefix: CACHE_NAME, detail, whole: `${CACHE_NAME}; detail=${reason}`, forwarded: false }
   const prefix = kind === 'hit' ? `${CACHE_NAME}; hit` : `${CACHE_NAME}; fwd=${kind}`
   return { prefix, detail, whole: prefix + detail, forwarded: kind !== 'hit' }

@@ -2,6 +2,8 @@ import { HELD_FOR } from '../base/memory-budget.ts'
 import {
   BUCKET_RESULTS,
   BYTE_SOURCES,
+  DISK_PUT_RESULTS,
+  DISK_TROUBLES,
   GC_KINDS,
   GUEST_CPU_MODES,
   HTTP_REFUSALS,
@@ -142,6 +144,71 @@ const METRICS = {
   cachePins: gauge('cache_pins', 'Records held by readers; 0 when idle.'),
   cacheFlights: gauge('cache_flights', 'Fetches that requests wait for; 0 when idle.'),
   cacheFills: gauge('cache_fills_in_progress', 'Records being written; 0 when idle.'),
+
+  // Disk cache. All of it is 0 or absent where there is none.
+  diskShards: gauge('disk_shards', 'Parts of the disk cache, by what troubles them; `none`: they do everything.', {
+    labels: { trouble: DISK_TROUBLES },
+  }),
+  diskHits: counter('disk_hits_total', 'Records that memory did not have and the disk did.', { origin: 'sampled' }),
+  diskHitBytes: counter('disk_hit_bytes_total', 'Bytes of these records.', { unit: 'bytes', origin: 'sampled' }),
+  diskMisses: counter('disk_misses_total', 'Objects that were looked for on disk and were not there.', { origin: 'sampled' }),
+  diskFailures: counter('disk_failures_total', 'Records that were found on disk and could not be had: misses, too.', {
+    origin: 'sampled',
+  }),
+  diskReadBytes: counter('disk_read_bytes_total', 'Bytes read from disk.', { unit: 'bytes', origin: 'sampled' }),
+  diskReadSeconds: histogram('disk_read_seconds', 'Reads of the disk, waiting for a thread included.', {
+    unit: 'seconds',
+    edges: LATENCY_EDGES,
+  }),
+  diskOffers: counter('disk_offers_total', 'Records that memory offered to the disk, by what became of them.', {
+    origin: 'sampled',
+    labels: { result: DISK_PUT_RESULTS },
+  }),
+  diskInsertedBytes: counter('disk_inserted_bytes_total', 'Bytes of records that the disk took.', { unit: 'bytes', origin: 'sampled' }),
+  diskWrittenBytes: counter('disk_written_bytes_total', 'Bytes written to disk: records, copies of records, padding, lists.', {
+    unit: 'bytes',
+    origin: 'sampled',
+  }),
+  diskReinsertedBytes: counter('disk_reinserted_bytes_total', 'Bytes of records that were written again because they were used.', {
+    unit: 'bytes',
+    origin: 'sampled',
+  }),
+  diskEvictedBytes: counter('disk_evicted_bytes_total', 'Bytes of records that made room for others.', {
+    unit: 'bytes',
+    origin: 'sampled',
+  }),
+  diskWriteAmplification: gauge('disk_write_amplification_ratio', 'Bytes written for each byte that was inserted, since the start.', {
+    unit: 'ratio',
+    merge: 'by-thread',
+  }),
+  diskReinsertionShare: gauge('disk_reinsertion_ratio', 'Share of reclaimed bytes that lived on, since the start.', {
+    unit: 'ratio',
+    merge: 'by-thread',
+  }),
+  diskIndexBytesPerRecord: gauge('disk_index_bytes_per_record', 'Memory of the index for each record.', {
+    merge: 'by-thread',
+  }),
+  diskDamaged: counter('disk_damaged_total', 'Records and segments that were not what had been written; each a miss.', {
+    origin: 'sampled',
+    labels: { what: ['record', 'segment'] },
+  }),
+  diskErrors: counter('disk_errors_total', 'Reads and writes that the disk refused.', {
+    origin: 'sampled',
+    labels: { operation: ['read', 'write'] },
+  }),
+  diskEntries: gauge('disk_entries', 'Records on disk that can be found.'),
+  diskIndexBytes: gauge('disk_index_bytes', 'Memory of the index to the disk.', { unit: 'bytes' }),
+  diskBufferBytes: gauge('disk_buffer_bytes', 'Memory for what is on its way to the disk.', { unit: 'bytes' }),
+  diskSegments: gauge('disk_segments', 'Segment files.'),
+  diskSegmentsMax: gauge('disk_segments_max', 'Segment files that may be there now.'),
+  diskAllocatedBytes: gauge('disk_allocated_bytes', 'What segment files took when they were last looked at, as the file system counts.', {
+    unit: 'bytes',
+  }),
+  diskCapBytes: gauge('disk_cap_bytes', 'What the directory may take at most: `disk.max`.', { unit: 'bytes' }),
+  diskTombstones: gauge('disk_tombstones', 'Invalidations that are kept for a restart.'),
+  diskReads: gauge('disk_reads_in_progress', 'Reads of records that requests wait for; 0 when idle.'),
+  diskPins: gauge('disk_pins', 'Segments held by reads; 0 when idle.'),
+  diskDescriptors: gauge('disk_descriptors', 'Open descriptors of segments.'),
 
   // Each JavaScript thread.
   loopDelay: gauge(

@@ -120,6 +120,7 @@ function shortSeconds(seconds: number): string {
 /** The commonest reason of each outcome, and the origin's status that goes with it. */
 const EXAMPLES: Readonly<Record<Outcome, { readonly reason: Reason; readonly originStatus?: number }>> = {
   memory: { reason: 'fresh' },
+  disk: { reason: 'fresh' },
   coalesced: { reason: 'absent', originStatus: 200 },
   miss: { reason: 'absent', originStatus: 200 },
   revalidated: { reason: 'expired', originStatus: 304 },

@@ -59,7 +59,7 @@ export function statusClass(status: number): StatusClass {
 }
 
 /** Where the bytes of response bodies came from. `generated`: error documents that hotbucket wrote itself. */
-export const BYTE_SOURCES = ['memory', 'coalesced', 'origin', 'generated'] as const
+export const BYTE_SOURCES = ['memory', 'disk', 'coalesced', 'origin', 'generated'] as const
 
 /** `hit`: answered without a request to the origin for this read. `miss`: the origin was asked. */
 export const READ_RESULTS = ['hit', 'miss'] as const
@@ -100,6 +100,24 @@ export const HTTP_REFUSALS = [
   'tls-handshake',
 ] as const
 
+/** What keeps the disk cache, or a part of it, from doing everything. `none`: nothing does. */
+export const DISK_TROUBLES = [
+  'none',
+  'slow',
+  'no-space',
+  'write-errors',
+  'read-only-file-system',
+  'read-errors',
+  'vanished',
+  'closed',
+  'unusable',
+] as const
+
+export type DiskTroubleLabel = (typeof DISK_TROUBLES)[number]
+
+/** What became of records that were offered to the disk cache. */
+export const DISK_PUT_RESULTS = ['stored', 'present', 'not-admitted', 'too-large', 'busy', 'no-room', 'not-latin1', 'unavailable'] as const
+
 export const GC_KINDS = ['minor', 'major', 'incremental', 'weak-callbacks', 'other'] as const
 
 export type GcKind = (typeof GC_KINDS)[number]
@@ -109,6 +127,7 @@ export const GUEST_CPU_MODES = ['user', 'nice', 'system', 'idle', 'iowait', 'irq
 /** Status classes that belong to an outcome; a series outside is exposed only once it has happened. */
 const USUAL_STATUSES: Readonly<Record<Outcome, readonly StatusClass[]>> = {
   memory: ['2xx'],
+  disk: ['2xx'],
   coalesced: ['2xx', '4xx'],
   miss: ['2xx', '4xx'],
   revalidated: ['2xx'],
@@ -122,7 +141,7 @@ const USUAL_STATUSES: Readonly<Record<Outcome, readonly StatusClass[]>> = {
 }
 
 /** Outcomes that only reads of objects have. */
-const READ_OUTCOMES: ReadonlySet<string> = new Set<Outcome>(['memory', 'coalesced', 'miss', 'revalidated', 'stale', 'not-modified'])
+const READ_OUTCOMES: ReadonlySet<string> = new Set<Outcome>(['memory', 'disk', 'coalesced', 'miss', 'revalidated', 'stale', 'not-modified'])
 
 const WRITES: ReadonlySet<string> = new Set<OperationClass>(['put-object', 'multipart', 'delete', 'other'])
 

@@ -144,6 +144,7 @@ class JsonLog implements Log {
       failure: this.#optional(record.failure, TEXT_LENGTH_MAX),
       bytesSent: record.bytesSent,
       bytesFromMemory: someBytes(record.bytesFromMemory),
+      bytesFromDisk: someBytes(record.bytesFromDisk),
       bytesCoalesced: someBytes(record.bytesCoalesced),
       bytesFromOrigin: someBytes(record.bytesFromOrigin),
       bytesReceived: someBytes(record.bytesReceived),

@@ -30,6 +30,7 @@ export class RequestRecord {
   /** Body bytes sent to the client, and where they came from. */
   bytesSent = 0
   bytesFromMemory = 0
+  bytesFromDisk = 0
   bytesCoalesced = 0
   bytesFromOrigin = 0
   /** Body bytes received from the client. */

@@ -19,7 +19,16 @@ export interface Savings {
 const BYTES_PER_GIB = 1024 ** 3
 
 /** Outcomes that answer a read of an object. */
-const ANSWERED: ReadonlySet<Outcome> = new Set<Outcome>(['memory', 'coalesced', 'miss', 'revalidated', 'stale', 'not-modified', 'pass'])
+const ANSWERED: ReadonlySet<Outcome> = new Set<Outcome>([
+  'memory',
+  'disk',
+  'coalesced',
+  'miss',
+  'revalidated',
+  'stale',
+  'not-modified',
+  'pass',
+])
 
 /** Errors that the origin would have given, for the price of a request, and that the cache can give too. */
 const KNOWN_ERRORS: ReadonlySet<Reason> = new Set<Reason>(['condition', 'range-not-satisfiable'])
@@ -32,12 +41,12 @@ function readResult(record: RequestRecord): 'hit' | 'miss' | undefined {
 }
 
 /**
- * Saved are the bytes that came from memory or from another request's fetch, as far as they were sent, and the request where a
+ * Saved are the bytes that came from memory, from disk or from another request's fetch, as far as they were sent, and the request where a
  * read of an object was answered without one. A read that asked the origin to confirm a version saves its bytes, not its request.
  */
 export function savingsOf(record: RequestRecord, prices: Prices): Savings {
   const read = readResult(record)
-  const bytes = Math.min(record.bytesFromMemory + record.bytesCoalesced, record.bytesSent)
+  const bytes = Math.min(record.bytesFromMemory + record.bytesFromDisk + record.bytesCoalesced, record.bytesSent)
   const originRequests = read === 'hit' ? 1 : 0
   const dollars = (bytes / BYTES_PER_GIB) * prices.egressPerGiB + (originRequests / 1000) * prices.getPerThousand
   return { read, bytes, originRequests, dollars }

@@ -51,6 +51,9 @@ export function takeSnapshot(registries: readonly SharedArrayBuffer[], takenAtMs
   return { takenAtMs, readings: readRegistries(registries) }
 }
 
+/** Where bytes come from that no origin had to send. */
+const HIT_SOURCES = ['memory', 'disk', 'coalesced'] as const
+
 /** What happened between two snapshots. A snapshot of no registries, taken at the start, stands for the beginning. */
 export function summarize(previous: Snapshot, current: Snapshot): Summary {
   const delta = new Delta(previous.readings, current.readings)
@@ -58,7 +61,7 @@ export function summarize(previous: Snapshot, current: Snapshot): Summary {
   const perSecond = (count: number): number => (elapsedSeconds > 0 ? count / elapsedSeconds : 0)
   const requests = delta.total('requests')
   const bytesSent = delta.total('responseBytes')
-  const bytesHit = delta.total('responseBytes', { source: 'memory' }) + delta.total('responseBytes', { source: 'coalesced' })
+  const bytesHit = HIT_SOURCES.reduce((sum, source) => sum + delta.total('responseBytes', { source }), 0)
   const bytesOrigin = delta.total('responseBytes', { source: 'origin' })
   return {
     elapsedSeconds,

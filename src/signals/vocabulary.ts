@@ -4,6 +4,7 @@
  */
 export const OUTCOMES = {
   memory: 'every byte came from memory',
+  disk: 'at least one byte came from the disk cache, none from the origin',
   coalesced: 'at least one byte came from a fetch that another request had begun, none from one of its own',
   miss: 'at least one byte was fetched from the origin for this request',
   revalidated: 'served from memory after the origin confirmed the version for this request',
@@ -28,6 +29,7 @@ export const REASONS = {
   'strict-mode': 'the bucket asks the origin before every hit',
   'client-no-cache': 'the client asked for an end-to-end answer',
   'checksums-unknown': 'the client wants checksums, and only a part of the object was read so far',
+  unproven: 'on disk from before a power cut, and asked about before its first use',
   'body-evicted': 'metadata was cached, some of the body was not',
   'stale-if-error': 'the origin could not be asked and the mode allows an old answer',
   'stale-while-revalidate': 'past its freshness; being revalidated in the background',

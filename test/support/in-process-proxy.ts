@@ -15,6 +15,7 @@ import type { Origin } from '../../src/origin/origin.ts'
 import { connectPairs } from '../../src/peer-link.ts'
 import { allocateShared } from '../../src/shared-state.ts'
 import type { RequestRecord } from '../../src/signals/record.ts'
+import { openInProcessDisk, type DiskOptions } from './in-process-disk.ts'
 
 /** The whole data plane in this process, with a clock that the test moves and an origin of the test's. */
 export interface InProcessProxy {
@@ -30,6 +31,10 @@ export interface InProcessProxy {
   lookups(): number
   /** Gauges of held things. */
   held(): { pins: number; flights: number; fillsInProgress: number }
+  /** What is on its way to the disk is there when this resolves. */
+  diskTick(): Promise<void>
+  /** Ends it as far as its disk can tell: nothing more gets there. */
+  kill(): Promise<void>
   readonly workers: readonly { readonly server: HttpServer; readonly gateway: Gateway }[]
   close(): Promise<void>
 }
@@ -52,12 +57,15 @@ export interface InProcessOptions {
   /** For bytes outside the cache, of every worker. */
   readonly bufferBytes?: number
   readonly limits?: Partial<HttpLimits>
+  /** Where its disk cache is; whoever held the directory before counts as killed. Absent: none. */
+  readonly disk?: DiskOptions
 }
 
 export async function startInProcess(options: InProcessOptions): Promise<InProcessProxy> {
   const { memoryBytes, workers = 1 } = options
   const clock = new ManualClock(options.startMs ?? Date.UTC(2026, 0, 1))
-  const shared = allocateShared({ memoryBytes, workers })
+  const disk = options.disk === undefined ? undefined : await openInProcessDisk(options.disk, workers, clock)
+  const shared = allocateShared({ memoryBytes, workers, disk: disk?.shared })
   let lookups = 0
   const records = new Records()
   const links = connectPairs(workers).map((ports, worker) =>
@@ -67,6 +75,7 @@ export async function startInProcess(options: InProcessOptions): Promise<InProce
       shared,
       openCache: (parts) => new ObservedCache(parts, () => (lookups += 1)),
       onFull: () => servers[worker]?.relieve(),
+      keepEpoch: disk?.keepEpoch,
       budget: new MemoryBudget(options.bufferBytes ?? 64 * 1024 * 1024),
       clock,
       origins: options.origins ?? (options.origin === undefined ? [] : [{ buckets: ['*'], origin: options.origin }]),
@@ -81,6 +90,10 @@ export async function startInProcess(options: InProcessOptions): Promise<InProce
     }),
   )
   const gateways = links.map(({ gateway }) => gateway)
+  await disk?.attach(
+    gateways.map(({ cache }) => cache),
+    shared,
+  )
   const servers: HttpServer[] = gateways.map((gateway) => {
     const renderError = (status: number, reason: string) => renderEngineError(status, reason, gateway.requestIds.next())
     const loansAreShort = (): boolean => gateway.cache.isPinnedFull
@@ -103,6 +116,13 @@ export async function startInProcess(options: InProcessOptions): Promise<InProce
         links.map((link) => ({ waiting: link.waiting(), meters: link.gateway.meters.open })),
         links.map(() => ({ waiting: 0, meters: 0 })),
       )
+      const sound = await Promise.all(links.map(async (link) => link.close()))
+      await disk?.close(sound.every((one) => one))
+    },
+    diskTick: async () => disk?.tick(),
+    kill: async () => {
+      for (const server of servers) await server.drain(0)
+      await disk?.kill()
       await Promise.all(links.map(async (link) => link.close()))
     },
   }

@@ -67,7 +67,7 @@ test('a superblock that is damaged, of another format version or of another prog
 
 test('a cap that is too small for anything, or for the directory as it was made, is refused with what is needed', async () => {
   await withDirectory(async (path) => {
-    assert.match(await whyNot(optionsFor(path, { capBytes: DISK_BYTES_MIN - 1 })), /are too little: wanted at least 17\.6 MiB/)
+    assert.match(await whyNot(optionsFor(path, { capBytes: DISK_BYTES_MIN - 1 })), /are too little: wanted at least 18\.2 MiB/)
     const large = await DiskDirectory.open(optionsFor(path, { capBytes: 1024 * MiB, shards: 4 }))
     assert.ok(large.kind === 'open' && large.directory.geometry.shards === 4)
     await large.directory.close(true)

@@ -7,6 +7,7 @@ import { drawHash, type NameHash } from '../name-hash.ts'
 import { DirectoryLock, isLockName, type LastSession, type LockParts } from './directory-lock.ts'
 import { codeOf, type DiskFiles } from './disk-files.ts'
 import { DISK_BYTES_MIN, diskBytesFor, geometryFor, type DiskGeometry } from './disk-geometry.ts'
+import { EPOCH_FILE_NAMES } from './epoch-log.ts'
 import type { ProcessIdentity, Processes } from './process-identity.ts'
 import { DirectoryCipher } from './record-cipher.ts'
 import { checksumSeedOf, readSuperblock, superblockPath, writeSuperblock, type Superblock } from './superblock.ts'
@@ -26,11 +27,15 @@ export interface DirectoryOptions {
   readonly sightings: LockParts['sightings']
 }
 
-/** A directory that is ours now, or what stands in the way. `waiting`: nothing yet, ask again. */
+/** A directory that is ours now, or what stands in the way. `waiting`: nothing yet, ask again. `sick`: the disk does not do what it is asked. */
 export type OpenedDirectory =
   | { readonly kind: 'open'; readonly directory: DiskDirectory }
   | { readonly kind: 'refused'; readonly why: string }
   | { readonly kind: 'waiting'; readonly why: string }
+  | { readonly kind: 'sick'; readonly why: string }
+
+/** What a disk says that is sick: another start may find it well. */
+const SICK_CODES: ReadonlySet<string> = new Set(['EIO', 'EROFS', 'ENOSPC', 'EDQUOT', 'ENODEV', 'ENXIO', 'ESTALE', 'ENOTCONN'])
 
 /** What file systems and people leave in an empty directory. */
 const HARMLESS_NAMES: ReadonlySet<string> = new Set(['lost+found'])
@@ -106,7 +111,8 @@ export class DiskDirectory {
         return new DiskDirectory(options, lock, { superblock, identity, last })
       })
     } catch (error) {
-      return { kind: 'refused', why: `Cannot open disk cache "${directory}": ${messageOf(error)}` }
+      const why = `Cannot open disk cache "${directory}": ${messageOf(error)}`
+      return { kind: SICK_CODES.has(codeOf(error)) ? 'sick' : 'refused', why }
     }
   }
 
@@ -148,7 +154,7 @@ export function describeHolder({ pid, host, startTicks }: ProcessIdentity): stri
 /** Why a directory without a superblock is none that we may fill; undefined where it is empty, or was begun by us. */
 async function whyNotOurs(files: DiskFiles, directory: string): Promise<string | undefined> {
   const isOurs = (name: string): boolean =>
-    HARMLESS_NAMES.has(name) || isLockName(name) || SHARD_NAME.test(name) || name === 'superblock.new'
+    HARMLESS_NAMES.has(name) || EPOCH_FILE_NAMES.has(name) || isLockName(name) || SHARD_NAME.test(name) || name === 'superblock.new'
   const foreign = (await files.list(directory)).find((name) => !isOurs(name))
   return foreign === undefined ? undefined : `it holds "${foreign}", which is not of a disk cache: wanted an empty directory`
 }

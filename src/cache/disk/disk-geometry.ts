@@ -2,6 +2,7 @@ import { assert } from '../../base/assert.ts'
 import { BLOCK_BYTES } from '../block.ts'
 import { RECORD_ROOM_BYTES } from '../layout.ts'
 import { META_BYTES_MAX } from '../record.ts'
+import { EPOCH_FILES_BYTES } from './epoch-log.ts'
 
 /** What the files of a disk cache look like: fixed when the directory is made, written in its superblock. */
 export interface DiskGeometry {
@@ -28,8 +29,8 @@ export const SEGMENTS_MIN = 4
 export const TOMBSTONE_FILE_BYTES = 512 * 1024
 const SHARD_FIXED_BYTES = 2 * TOMBSTONE_FILE_BYTES + 128 * 1024
 
-/** Superblock, lock and the directory itself. */
-const DIRECTORY_FIXED_BYTES = 128 * 1024
+/** Superblock, lock, epochs and the directory itself. */
+const DIRECTORY_FIXED_BYTES = 128 * 1024 + EPOCH_FILES_BYTES
 
 const SEGMENT_BYTES_MIN = segmentBytesOf(4 * 1024 * 1024)
 const SEGMENT_BYTES_MAX = segmentBytesOf(64 * 1024 * 1024)

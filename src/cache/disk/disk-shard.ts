@@ -96,6 +96,7 @@ export class DiskShard {
           context.counters.readRecords++
           context.counters.readBytes += bytes
           this.#health.readTook(tookMs)
+          options.readTook?.(tookMs)
           this.#applyState()
         },
       },

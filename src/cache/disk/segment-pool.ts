@@ -8,6 +8,9 @@ import type { ReadySegment } from './segment-writer.ts'
 /** Segments that can be written at once: one for new records, one for what a segment that is emptied gives back. */
 const READY_WANTED = 2
 
+/** So many where nothing has to go for it: what arrives in a burst need not wait for files to be made. */
+const READY_WITH_ROOM = 4
+
 export interface PoolHost {
   /** Empties a segment and clears its first page; rejects where it could not. */
   evacuate(segment: number): Promise<void>
@@ -164,9 +167,10 @@ export class SegmentPool {
     this.#reap()
     await this.#removeSurplus()
     let reclaimed = 0
-    while (this.#ready.length < READY_WANTED && !this.#isClosed) {
+    while (this.#ready.length < READY_WITH_ROOM && !this.#isClosed) {
       const free = this.#free.pop() ?? (await this.#create())
       if (free !== undefined) await this.#prepare(free)
+      else if (this.#ready.length >= READY_WANTED) return
       else if (reclaimed > READY_WANTED || !(await this.#reclaim())) return
       else reclaimed++
     }

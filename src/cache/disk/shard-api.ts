@@ -27,6 +27,8 @@ export interface DiskShardOptions {
   readonly random: () => number
   /** False once the directory is gone or another one stands in its place. */
   readonly isOurs: () => Promise<boolean>
+  /** Told how long a read of the disk took. */
+  readonly readTook?: ((tookMs: number) => void) | undefined
   /** An invalidation could not be written: if this process ends now, nothing on disk is proven. */
   readonly onUnwritten: () => void
 }

@@ -52,7 +52,7 @@ export const DEMO_FLAGS: readonly DemoFlag[] = [
   { flag: 'latency', value: 'DURATION', doc: 'What the simulated origin adds before every answer. Default: 40ms.' },
   { flag: 'bandwidth', value: 'SIZE/s', doc: 'Bytes per second of each answer of the simulated origin. Default: 50MB/s.' },
   { flag: 'rate', value: 'N/s', doc: 'Reads per second of the built-in load, or max. Default: 200/s.' },
-  { flag: 'dir', value: 'DIR', doc: 'Where the sample data is kept, in DIR/origin. Default: .demo.' },
+  { flag: 'dir', value: 'DIR', doc: 'Where the sample data is kept, in DIR/origin, and the disk cache, in DIR/disk. Default: .demo.' },
   { flag: 'objects', value: 'N', doc: `Number of sample objects. Default: ${SAMPLE_OBJECTS_DEFAULT}.` },
   { flag: 'seed', value: 'N', doc: `Makes other sample data and another order of reads. Default: ${SAMPLE_SEED_DEFAULT}.` },
 ]
@@ -64,6 +64,9 @@ export const DEMO_ORIGIN = 'sample-data'
 /** A bucket that whoever tries the demo may write to; the sample buckets are read-only, or the load would find changed bytes. */
 export const SCRATCH_BUCKET = 'scratch'
 
+/** Room for the sample data several times over. */
+const DISK_BYTES = 1024 ** 3
+const DISK_INDEX_BYTES = 16 * 1024 * 1024
 const LATENCY_MS_DEFAULT = 40
 const LATENCY_MS_MAX = 10_000
 const BYTES_PER_SECOND_DEFAULT = 50e6
@@ -93,12 +96,14 @@ export function resolveDemoOptions(given: DemoArguments): DemoOptionsResult {
   const readsPerSecond = read<number | undefined>('rate', READS_PER_SECOND_DEFAULT, RATE)
   const objectCount = read('objects', SAMPLE_OBJECTS_DEFAULT, wholeNumber(SAMPLE_OBJECTS_MIN, SAMPLE_OBJECTS_MAX))
   const seed = read('seed', SAMPLE_SEED_DEFAULT, wholeNumber(0, SEED_MAX))
-  const dataDirectory = join(resolve(given.directory, read('dir', '.demo', TEXT)), 'origin')
+  const ownDirectory = resolve(given.directory, read('dir', '.demo', TEXT))
+  const dataDirectory = join(ownDirectory, 'origin')
+  const diskDirectory = join(ownDirectory, 'disk')
   const base = baseConfig(given)
   if (!base.ok) return { ok: false, problems: [...problems, ...base.problems] }
   if (problems.length > 0) return { ok: false, problems }
   const credentials = demoCredentials(base.config.listen.host)
-  const config = demoConfig(base.config, { dataDirectory, link, credentials })
+  const config = demoConfig(base.config, { dataDirectory, diskDirectory, link, credentials })
   return { ok: true, options: { durationMs, dataDirectory, objectCount, seed, readsPerSecond, link, credentials, config } }
 }
 
@@ -153,16 +158,25 @@ function baseConfig(given: DemoArguments): ReturnType<typeof loadConfig> {
 
 interface DemoSetup {
   readonly dataDirectory: string
+  readonly diskDirectory: string
   readonly link: LinkConfig
   readonly credentials: DemoCredentials
 }
 
-function demoConfig(base: Config, { dataDirectory, link, credentials }: DemoSetup): Config {
+function demoConfig(base: Config, { dataDirectory, diskDirectory, link, credentials }: DemoSetup): Config {
   const readOnly = SAMPLE_BUCKETS.map((bucket) => ({ bucket, prefix: '', actions: ['read', 'list'] as const }))
   const writable = { bucket: SCRATCH_BUCKET, prefix: '', actions: ['read', 'list', 'write', 'delete'] as const }
   return {
     ...base,
     anonymous: false,
+    disk: {
+      directory: diskDirectory,
+      maxBytes: DISK_BYTES,
+      reserveBytes: undefined,
+      dailyWriteBytes: undefined,
+      indexBytes: DISK_INDEX_BYTES,
+      key: undefined,
+    },
     origins: [{ name: DEMO_ORIGIN, buckets: ['*'], kind: 'directory', path: dataDirectory, link }],
     clients: [{ ...credentials, sessionToken: undefined, grants: [...readOnly, writable] }],
     // The live view owns the terminal.

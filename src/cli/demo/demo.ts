@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 
@@ -65,7 +65,11 @@ async function prepareData(options: DemoOptions, around: DemoSurroundings): Prom
   const say = (text: string): unknown => around.output.write(`${text}\n`)
   say(`Sample data: ${size} in ${options.dataDirectory}`)
   const { written } = await ensureSampleData(options.dataDirectory, plan)
-  if (written > 0) say(`Sample data: wrote ${written} objects`)
+  if (written > 0) {
+    say(`Sample data: wrote ${written} objects`)
+    // The disk cache of an earlier run would give out the old ones for as long as its mode allows.
+    if (options.config.disk !== undefined) await rm(options.config.disk.directory, { recursive: true, force: true })
+  }
   await mkdir(join(options.dataDirectory, SCRATCH_BUCKET), { recursive: true })
 }
 

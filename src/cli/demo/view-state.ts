@@ -14,7 +14,7 @@ export interface TrafficFigures {
 }
 
 /** The outcomes whose times are set side by side; the others stand in the metrics. */
-export const SHOWN_OUTCOMES = ['memory', 'coalesced', 'miss'] as const
+export const SHOWN_OUTCOMES = ['memory', 'disk', 'coalesced', 'miss'] as const
 
 export interface OutcomeFigures {
   readonly name: (typeof SHOWN_OUTCOMES)[number]
