@@ -49,7 +49,7 @@ export function cacheKeysOf(context: RequestContext, key: string, versionId?: st
 }
 
 function keyIn({ gateway, origin }: RequestContext, bucket: string, key: string, versionId: string | undefined): string {
-  const prefix = gateway.keyPrefixes.of(origin.name, bucket)
+  const prefix = gateway.keyPrefixes.of(origin.cacheName ?? origin.name, bucket)
   return versionId === undefined ? `${prefix}\0${key}` : `${prefix}@${versionId}\0${key}`
 }
 
