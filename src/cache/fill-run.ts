@@ -9,7 +9,7 @@ import { pumpRange } from './range-pump.ts'
 import { LiveBlocks } from './live-blocks.ts'
 import { draftBytes, type RecordDraft } from './record.ts'
 import { RunReaders, type RunReader } from './run-readers.ts'
-import { commitWholeObject, knownHead, wholeObjectDraft } from './whole-object.ts'
+import { commitWholeObject, isOneBlock, knownHead, wholeObjectDraft } from './whole-object.ts'
 
 /** Who joins a block farther ahead than this would wait longer than for a fetch of its own. */
 const JOIN_AHEAD_BLOCKS = 16
@@ -97,7 +97,7 @@ export class FillRun {
 
   /** The head that the run brings along with the whole object: known to everyone at once, findable in memory at the end. */
   get pendingInfo(): HeadInfo | undefined {
-    return this.#info !== undefined && this.#isWhole() && this.#active && this.#mayKeep() ? this.#info : undefined
+    return this.#info !== undefined && isOneBlock(this.version) && this.#active && this.#mayKeep() ? this.#info : undefined
   }
 
   /** True where the byte is here or on its way, soon enough to wait for. */
@@ -287,7 +287,7 @@ export class FillRun {
   }
 
   #draft(blockNo: number): RecordDraft {
-    if (!this.#isWhole()) return { kind: 'block', version: this.version, blockNo }
+    if (!isOneBlock(this.version)) return { kind: 'block', version: this.version, blockNo }
     this.#info ??= knownHead(this.#context.store, this.version)
     return wholeObjectDraft(this.version, this.#info)
   }
@@ -389,10 +389,6 @@ export class FillRun {
   #uncharge(): void {
     this.#context.abandoned.give(this.#chargedBytes)
     this.#chargedBytes = 0
-  }
-
-  #isWhole(): boolean {
-    return this.version.sizeBytes <= BLOCK_BYTES
   }
 
   #mayKeep(): boolean {

@@ -16,6 +16,11 @@ export function knownHead(store: RecordStore, version: ObjectVersion): HeadInfo 
   return info
 }
 
+/** True where the object has no more than one block. */
+export function isOneBlock(version: ObjectVersion): boolean {
+  return version.sizeBytes <= BLOCK_BYTES
+}
+
 /** True where head and body can stand in one record. */
 export function fitsOneRecord(info: HeadInfo): boolean {
   return info.sizeBytes <= BLOCK_BYTES && wholeObjectDraft(info, info).kind === 'head'
