@@ -1,5 +1,6 @@
 import { startAdmin, type AdminServer } from './admin/admin.ts'
 import { systemClock } from './base/clock.ts'
+import { collectStartGarbage } from './start-garbage.ts'
 import type { Config, HostPort, LinkConfig } from './config/config.ts'
 import { nodeDiskFiles } from './cache/disk/disk-files.ts'
 import { machineProcesses } from './cache/disk/process-identity.ts'
@@ -69,6 +70,7 @@ export async function startServer(config: Config): Promise<RunningServer> {
   }
   sampler.start()
   ready.set(1)
+  collectStartGarbage(() => true)
   return {
     listen,
     admin: { host: admin.host, port: admin.port },

@@ -1,7 +1,7 @@
-import { getHeapStatistics, setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
+import { getHeapStatistics } from 'node:v8'
 import type { ByteSource } from './base/byte-source.ts'
 import type { Origin } from './origin/origin.ts'
+import { v8Gc } from './v8-gc.ts'
 
 /** Bodies pass in chunks of up to 64 KiB outside the heap. That many bytes of chunks may be dead before they are collected. */
 const COLLECT_BYTES = 16 * 1024 * 1024
@@ -84,10 +84,8 @@ class WatchedBody implements ByteSource {
   }
 }
 
-/** V8 has no API for a collection but the one for tests; the flag changes nothing else. */
 function v8Collector(): Collector {
-  setFlagsFromString('--expose-gc')
-  const gc = runInNewContext('gc') as (options: { readonly type: 'minor' | 'major' }) => void
+  const gc = v8Gc()
   return {
     minor: () => gc({ type: 'minor' }),
     major: () => gc({ type: 'major' }),

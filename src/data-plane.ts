@@ -63,13 +63,15 @@ export interface DataPlaneParts {
 }
 
 /** Builds the data plane. Start order: origins, cache, gateway, listener; stop order: the reverse. */
-export function createDataPlane(config: Config, parts: DataPlaneParts): DataPlane {
+export async function createDataPlane(config: Config, parts: DataPlaneParts): Promise<DataPlane> {
   const { clock } = parts
-  const origins = config.origins.map((one) => ({
-    buckets: one.buckets,
-    cacheName: cacheNameOf(one),
-    origin: createOrigin(shareOf(one, parts.workers), { clock }),
-  }))
+  const origins = await Promise.all(
+    config.origins.map(async (one) => ({
+      buckets: one.buckets,
+      cacheName: cacheNameOf(one),
+      origin: await createOrigin(shareOf(one, parts.workers), { clock }),
+    })),
+  )
   const garbage = new ChunkGarbage()
   const median = new OriginMedian()
   const disk = parts.disk === undefined ? undefined : openDisk(parts.disk, parts, median)

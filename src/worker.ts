@@ -9,18 +9,19 @@ import { createLog, type Log } from './signals/log.ts'
 import { RegistryWriter } from './signals/registry-writer.ts'
 import { Settler } from './signals/settle.ts'
 import { SystemSampler } from './signals/system-sampler.ts'
+import { collectStartGarbage } from './start-garbage.ts'
 import type { WorkerOrder, WorkerReport, WorkerStart } from './worker-protocol.ts'
 
 const PUBLISH_INTERVAL_MS = 1000
 
 /** A data worker's thread: the data plane, its signals, and obedience to the supervisor. */
-function runDataWorker(port: MessagePort, start: WorkerStart): void {
+async function runDataWorker(port: MessagePort, start: WorkerStart): Promise<void> {
   const { config } = start
   const report = (what: WorkerReport): void => port.postMessage(what)
   const writer = new RegistryWriter(start.metrics, start.name)
   const log = openLog(config, start.name, writer)
   const settler = new Settler({ writer, log, prices: config.prices, clock: systemClock })
-  const plane = createDataPlane(config, {
+  const plane = await createDataPlane(config, {
     clock: systemClock,
     writer,
     worker: start.worker,
@@ -47,6 +48,7 @@ function runDataWorker(port: MessagePort, start: WorkerStart): void {
     port.close()
   }
   port.on('message', (order: WorkerOrder) => obey(order, { plane, publish, report, close }))
+  collectStartGarbage(() => plane.server.stats().requestsTotal === 0)
 }
 
 /** What this worker's engines tell of themselves, every time that it is called. */
@@ -129,4 +131,4 @@ function messageOf(error: unknown): string {
 }
 
 if (parentPort === null) throw new Error('Cannot run a data worker by itself: wanted a worker thread of hotbucket')
-runDataWorker(parentPort, workerData as WorkerStart)
+await runDataWorker(parentPort, workerData as WorkerStart)

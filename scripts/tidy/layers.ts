@@ -15,7 +15,7 @@ const BELOW_GATEWAY = ['base', 'config', 's3', 'signals', 'cache', 'origin', 'ht
 const LAYERS: Readonly<Record<string, Layer>> = {
   base: { folders: [], packages: [] },
   config: { folders: ['base'], packages: ['yaml', 'zod'] },
-  s3: { folders: ['base'], packages: ['fast-xml-parser'], node: ['node:crypto', 'node:zlib'] },
+  s3: { folders: ['base'], packages: ['fast-xml-parser'], node: ['node:crypto', 'node:module', 'node:zlib'] },
   signals: { folders: ['base'], packages: ['pino', 'pprof-format'] },
   cache: { folders: ['base'], packages: [] },
   http: { folders: ['base'], packages: [] },

@@ -50,7 +50,7 @@ const lookup: LookupFunction = (_name, options, callback) =>
 
 test('S3Origin trusts the authorities of its CA file, and speaks HTTP/1.1', async (context) => {
   const { port, ca, seen } = await startTls(context)
-  const origin = createOrigin(configOf(`https://127.0.0.1:${port}`, { ca }), { clock: systemClock })
+  const origin = await createOrigin(configOf(`https://127.0.0.1:${port}`, { ca }), { clock: systemClock })
   context.after(() => origin.close())
   assert.equal(await text((await origin.send(requestOf())).body), 'secure')
   assert.equal(seen[0]?.version, '1.1')
@@ -76,6 +76,6 @@ test('S3Origin keeps connections for each bucket in virtual-host style, under th
   assert.equal(connections(), 2)
 })
 
-test('createOrigin() refuses a CA file that it cannot read', () => {
-  assert.throws(() => createOrigin(configOf('https://127.0.0.1:1', { ca: '/nonexistent/ca.pem' }), { clock: systemClock }), /ENOENT/)
+test('createOrigin() refuses a CA file that it cannot read', async () => {
+  await assert.rejects(createOrigin(configOf('https://127.0.0.1:1', { ca: '/nonexistent/ca.pem' }), { clock: systemClock }), /ENOENT/)
 })

@@ -1,4 +1,5 @@
-import { XMLParser, XMLValidator } from 'fast-xml-parser'
+import type * as FastXmlParser from 'fast-xml-parser'
+import { createRequire } from 'node:module'
 import { Refusal } from './errors.ts'
 import { escapeXml } from './xml-escape.ts'
 
@@ -45,6 +46,7 @@ export function readXml(body: Uint8Array, maxBytes: number): XmlElement {
   if (/<!(?:DOCTYPE|ENTITY)/i.test(text)) throw malformed()
   let nodes: unknown
   try {
+    const { XMLParser, XMLValidator } = loadParser()
     if (XMLValidator.validate(text) !== true) throw malformed()
     nodes = new XMLParser(PARSER_OPTIONS).parse(text)
   } catch (cause) {
@@ -127,3 +129,10 @@ function resolveEntities(text: string): string {
 function malformed(cause?: unknown): Refusal {
   return cause instanceof Refusal ? cause : new Refusal('MalformedXML', { cause })
 }
+
+/** Loaded by the first document that is read: it takes 4 MiB in every worker, and many never see one. */
+function loadParser(): typeof FastXmlParser {
+  return (parser ??= createRequire(import.meta.url)('fast-xml-parser') as typeof FastXmlParser)
+}
+
+let parser: typeof FastXmlParser | undefined

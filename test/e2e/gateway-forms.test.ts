@@ -49,7 +49,9 @@ async function scene(t: TestContext, options: Partial<InProcessOptions> = {}, or
     if (request.method !== 'POST') reply.answer(200, { etag: `"e${++reads}"` }, `read ${reads}`)
     else reply.answer(201, { 'content-type': 'application/xml', etag: '"e"', location: 'http://b/k' }, CREATED)
   })
-  const s3 = createOrigin(configOf(await service.start(), origin), { clock: { nowMs: () => proxy.clock.nowMs(), monotonicMs: () => 0 } })
+  const s3 = await createOrigin(configOf(await service.start(), origin), {
+    clock: { nowMs: () => proxy.clock.nowMs(), monotonicMs: () => 0 },
+  })
   t.after(async () => {
     await s3.close()
     await service.stop()

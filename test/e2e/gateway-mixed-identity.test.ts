@@ -53,7 +53,7 @@ class AccountService {
 
 async function scene(t: TestContext): Promise<Scene> {
   const service = new AccountService()
-  const origin = createOrigin(configOf(await service.fault.start()), {
+  const origin = await createOrigin(configOf(await service.fault.start()), {
     clock: { nowMs: () => proxy.clock.nowMs(), monotonicMs: () => 0 },
   })
   t.after(async () => {

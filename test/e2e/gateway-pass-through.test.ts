@@ -38,7 +38,7 @@ async function scene(t: TestContext): Promise<Scene> {
   }
   const bridge = new OriginBridge(service)
   const url = await bridge.start()
-  const origin = createOrigin(configOf(url, { credentials: { kind: 'unsigned' } }), { clock: systemClock })
+  const origin = await createOrigin(configOf(url, { credentials: { kind: 'unsigned' } }), { clock: systemClock })
   t.after(async () => {
     await origin.close()
     await bridge.stop()

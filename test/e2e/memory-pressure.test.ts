@@ -32,7 +32,7 @@ interface Setup {
 async function setUp(t: TestContext, workers: number): Promise<Setup> {
   const origin = new MemoryOrigin()
   const url = await origin.start()
-  const s3 = createOrigin(configOf(url, { credentials: { kind: 'unsigned' }, connections: 256, ...PATIENT }), { clock: systemClock })
+  const s3 = await createOrigin(configOf(url, { credentials: { kind: 'unsigned' }, connections: 256, ...PATIENT }), { clock: systemClock })
   t.after(async () => {
     await s3.close()
     await origin.stop()
