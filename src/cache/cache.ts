@@ -151,6 +151,22 @@ export class Cache {
     })
   }
 
+  /**
+   * Until the function that it returns is called, no head of the object goes to disk. For a write that is under way: what is read meanwhile may be
+   * outdated by it, and if the process ends before it can say so, nobody ever would.
+   */
+  keepOffDisk(key: string): () => void {
+    if (!this.#share.hasDisk) return () => undefined
+    this.#tellDisk(key, 'keep-off-disk')
+    return () => this.#tellDisk(key, 'let-on-disk')
+  }
+
+  #tellDisk(key: string, kind: 'keep-off-disk' | 'let-on-disk'): void {
+    const owner = this.ownerOf(key)
+    if (owner === this.#worker) this.receive(owner, { kind, key })
+    else this.#post(owner, { kind, key })
+  }
+
   /** What another worker's cache posted to this one. */
   receive(from: number, message: CacheMessage): void {
     if (isAboutRead(message)) {
@@ -160,6 +176,12 @@ export class Cache {
     switch (message.kind) {
       case 'invalidate':
         this.#forgetFor(from, message)
+        break
+      case 'keep-off-disk':
+        this.#part?.disk.keepOff(message.key)
+        break
+      case 'let-on-disk':
+        this.#part?.disk.letOn(message.key)
         break
       case 'invalidated':
         this.#awaitedForgets.get(message.id)?.()

@@ -1,3 +1,4 @@
+import { assert } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
 import type { ObjectVersion } from './api.ts'
 import type { DiskReader } from './disk/disk-reader.ts'
@@ -6,7 +7,7 @@ import type { DiskShardStats } from './disk/shard-api.ts'
 import type { Generations } from './generations.ts'
 import { HeadRecall, type Recalled } from './head-recall.ts'
 import { offerCommitted, offerDropped } from './offer-to-disk.ts'
-import { keyOf } from './record.ts'
+import { isHead, keyOf } from './record.ts'
 import type { FoundRecord } from './record-finder.ts'
 import type { RecordStore } from './record-store.ts'
 
@@ -55,6 +56,8 @@ export class DiskTier {
   readonly #shards: (DiskShard | undefined)[] = []
   /** Tombstones on their way to the disk: who invalidates the same object again may not be told before they are there. */
   readonly #burials = new Map<string, Promise<void>>()
+  /** Objects that are being written, and by how many. */
+  readonly #keptOff = new Map<string, number>()
   /** Blocks on their way into memory that is lent to the reads. */
   #reading = 0
   #idle: (() => void) | undefined
@@ -120,6 +123,18 @@ export class DiskTier {
     return buried
   }
 
+  /** A write of the object begins: until `letOn` was called as often, no head of it goes to disk. */
+  keepOff(key: string): void {
+    this.#keptOff.set(key, (this.#keptOff.get(key) ?? 0) + 1)
+  }
+
+  letOn(key: string): void {
+    const left = (this.#keptOff.get(key) ?? 0) - 1
+    assert(left >= 0, 'what is let on the disk was kept off it')
+    if (left === 0) this.#keptOff.delete(key)
+    else this.#keptOff.set(key, left)
+  }
+
   /** A disk whose reads take longer than this is no help. */
   set slowAboveMs(limitMs: number) {
     for (const shard of this.#present()) shard.slowAboveMs = limitMs
@@ -159,7 +174,9 @@ export class DiskTier {
   #offer(found: FoundRecord, offer: (shard: DiskShard, found: FoundRecord) => 'fine' | 'outdated'): void {
     const key = keyOf(found.view, found.offset)
     const shard = this.#isClosed ? undefined : this.#shardOf(key)
-    if (shard !== undefined && offer(shard, found) === 'outdated') void this.remove(key)
+    if (shard === undefined) return
+    const isKeptOff = isHead(found.view, found.offset) && this.#keptOff.has(key)
+    if (isKeptOff || offer(shard, found) === 'outdated') void this.remove(key)
   }
 
   async #readBlock(

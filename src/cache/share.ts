@@ -16,6 +16,8 @@ export interface CacheShare {
   readonly seed: NameHash
   /** Parts of the key space, dealt out to the owners: as many as owners, or as shards on disk. */
   readonly parts: number
+  /** There is a disk below the memory. */
+  readonly hasDisk: boolean
   readonly records: SharedArrayBuffer
   readonly pins: SharedArrayBuffer
   readonly index: SharedArrayBuffer
@@ -51,6 +53,7 @@ export function createCacheShare(options: ShareOptions): CacheShare {
     layout,
     seed: disk?.seed ?? drawHash(random),
     parts: disk?.shards ?? owners,
+    hasDisk: disk !== undefined,
     records: new SharedArrayBuffer(layout.segmentBytes * layout.segmentCount),
     pins: new SharedArrayBuffer(layout.pinStripeWords * workers * 4),
     index: new SharedArrayBuffer(layout.bucketCount * BUCKET_SLOTS * SLOT_BYTES * owners),

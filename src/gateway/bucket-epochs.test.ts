@@ -5,7 +5,7 @@ import { BucketEpochs } from './bucket-epochs.ts'
 test('BucketEpochs renews one bucket and leaves the others', () => {
   const epochs = new BucketEpochs(BucketEpochs.allocate())
   const before = epochs.of('a')
-  void epochs.forget('a')
+  void epochs.forget('a', 'after')
   assert.notEqual(epochs.of('a'), before)
   assert.equal(epochs.of('b'), before)
 })
@@ -14,8 +14,8 @@ test('BucketEpochs over the same memory agree', () => {
   const memory = BucketEpochs.allocate()
   const [one, two] = [new BucketEpochs(memory), new BucketEpochs(memory)]
   const before = two.of('bucket')
-  void one.forget('bucket')
-  void two.forget('bucket')
+  void one.forget('bucket', 'after')
+  void two.forget('bucket', 'after')
   assert.equal(one.of('bucket'), before + 2)
   assert.equal(two.of('bucket'), before + 2)
 })
@@ -23,9 +23,9 @@ test('BucketEpochs over the same memory agree', () => {
 test('BucketEpochs never shows an epoch again, however many buckets there are', () => {
   const epochs = new BucketEpochs(BucketEpochs.allocate())
   const seen = new Set([epochs.of('a')])
-  for (let i = 0; i < 100_000; i++) void epochs.forget(`b${i}`)
+  for (let i = 0; i < 100_000; i++) void epochs.forget(`b${i}`, 'after')
   for (let i = 0; i < 10; i++) {
-    void epochs.forget('a')
+    void epochs.forget('a', 'after')
     assert.equal(seen.has(epochs.of('a')), false)
     seen.add(epochs.of('a'))
   }
@@ -37,7 +37,7 @@ test('BucketEpochs spread bucket names: few of a thousand share an epoch', () =>
   for (let i = 0; i < 1000; i++) {
     const name = `default\0customer-${i}-data`
     if (epochs.of(name) !== 0) shared += 1
-    void epochs.forget(name)
+    void epochs.forget(name, 'after')
   }
   // 1,000 into 16,384 at random: 30 expected.
   assert.ok(shared < 60, `${shared} of 1,000 names met another`)

@@ -42,11 +42,14 @@ export class BucketEpochs {
     return placeOf(name)
   }
 
-  /** Resolves when no later process finds the bucket's objects either; undefined: done. Never rejects. */
-  forget(name: string): Promise<void> | undefined {
+  /**
+   * Resolves when no later process finds the bucket's objects either; undefined: done. Never rejects. `before` a write, a later process is
+   * kept from finding what is read until it is forgotten `after` the write, too.
+   */
+  forget(name: string, when: 'before' | 'after'): Promise<void> | undefined {
     const place = placeOf(name)
     const epoch = Atomics.add(this.#epochs, place, 1) + 1
-    return this.#keep?.(place, epoch)
+    return this.#keep?.(place, when === 'before' ? epoch + 1 : epoch)
   }
 }
 

@@ -39,15 +39,23 @@ export async function forwardForgetting(
 ): Promise<void> {
   const names = forgottenNames(context, touched === 'whole-bucket' ? [] : touched)
   const forget = touched === 'whole-bucket' ? forgetBucket(context) : forgetObjects(context, names)
-  await forget()
-  await forward(context, {
-    outcome: 'write',
-    reason: 'uncacheable-operation',
-    ...(payload === undefined ? {} : { payload }),
-    answered: (headers) => addAnsweredVersion(context, headers, names),
-    settled: forget,
-  })
+  const held = [...names].map((name) => context.gateway.cache.keepOffDisk(name))
+  try {
+    await forget('before')
+    await forward(context, {
+      outcome: 'write',
+      reason: 'uncacheable-operation',
+      ...(payload === undefined ? {} : { payload }),
+      answered: (headers) => addAnsweredVersion(context, headers, names),
+      settled: async () => forget('after'),
+    })
+  } finally {
+    for (const letOnDisk of held) letOnDisk()
+  }
 }
+
+/** Forgets what a write touches, before it goes up or after its answer. */
+type Forget = (when: 'before' | 'after') => Promise<void>
 
 /** An origin copies between its own buckets; what another origin calls by the source's name is not what the client means. */
 function refuseForeignSource(context: RequestContext): void {
@@ -164,13 +172,13 @@ function forgottenNames(context: RequestContext, touched: readonly Touched[]): S
   return names
 }
 
-function forgetBucket(context: RequestContext): () => Promise<void> {
-  return async () => {
-    await Promise.all(bucketNames(context).map(async (name) => context.gateway.epochs.forget(name)))
+function forgetBucket(context: RequestContext): Forget {
+  return async (when) => {
+    await Promise.all(bucketNames(context).map(async (name) => context.gateway.epochs.forget(name, when)))
   }
 }
 
-function forgetObjects(context: RequestContext, names: ReadonlySet<string>): () => Promise<void> {
+function forgetObjects(context: RequestContext, names: ReadonlySet<string>): Forget {
   return async () => {
     await Promise.all([...names].map(async (name) => invalidateObject(context.gateway, name)))
   }

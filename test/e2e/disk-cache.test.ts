@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { afterEach, test, type TestContext } from 'node:test'
 import { withDirectory } from '../../src/cache/disk/testing/disk-harness.ts'
 import { FaultyFiles } from '../../src/cache/disk/testing/faulty-files.ts'
-import type { FunctionOrigin } from '../support/function-origin.ts'
+import { Gate, type FunctionOrigin } from '../support/function-origin.ts'
 import { startInProcess, ttlMode, type InProcessOptions, type InProcessProxy } from '../support/in-process-proxy.ts'
 import { storeOrigin } from '../support/object-store.ts'
 import { assertSameBytes, patterned, S3Client } from '../support/s3-client.ts'
@@ -171,6 +171,31 @@ for (const workers of [1, 3]) {
         await close(after)
       }))
   }
+}
+
+for (const workers of [1, 3]) {
+  test(`what is read while it is being overwritten does not get to disk, with ${workers} workers`, async () =>
+    withDirectory(async (directory) => {
+      const { store, origin } = storeOrigin()
+      const gate = new Gate()
+      origin.answer = async (request) => {
+        if (request.method === 'PUT') await gate.pass()
+        return store.answer(request)
+      }
+      const before = await start({ directory, origin, workers })
+      for (let i = 0; i < 6; i++) store.put(`bucket/key-${i}`, 'old')
+      const writes = Array.from({ length: 6 }, async (_, i) => before.client.put(`/bucket/key-${i}`, 'new').catch(() => undefined))
+      await gate.reached(6)
+      for (let i = 0; i < 6; i++) assert.equal(String((await before.client.get(`/bucket/key-${i}`)).body), 'old')
+      await before.proxy.diskTick()
+      const killed = killAtOnce(before)
+      gate.open()
+      await Promise.all([killed, ...writes])
+
+      const after = await start({ directory, origin, workers })
+      for (let i = 0; i < 6; i++) assert.equal(String((await after.client.get(`/bucket/key-${i}`)).body), 'new')
+      await close(after)
+    }))
 }
 
 test('a bucket that was forgotten stays forgotten after a kill', async () =>
