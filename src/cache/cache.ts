@@ -157,14 +157,14 @@ export class Cache {
    */
   keepOffDisk(key: string): () => void {
     if (!this.#share.hasDisk) return () => undefined
-    this.#tellDisk(key, 'keep-off-disk')
-    return () => this.#tellDisk(key, 'let-on-disk')
+    this.#tellDisk(key, true)
+    return () => this.#tellDisk(key, false)
   }
 
-  #tellDisk(key: string, kind: 'keep-off-disk' | 'let-on-disk'): void {
+  #tellDisk(key: string, begins: boolean): void {
     const owner = this.ownerOf(key)
-    if (owner === this.#worker) this.receive(owner, { kind, key })
-    else this.#post(owner, { kind, key })
+    if (owner === this.#worker) this.#part?.disk.keepOff(key, begins)
+    else this.#post(owner, { kind: 'keep-off-disk', key, begins })
   }
 
   /** What another worker's cache posted to this one. */
@@ -173,31 +173,30 @@ export class Cache {
       this.#receiveRead(from, message)
       return
     }
+    const part = this.#part
+    if (message.kind === 'keep-off-disk') {
+      part?.disk.keepOff(message.key, message.begins)
+      return
+    }
     switch (message.kind) {
       case 'invalidate':
         this.#forgetFor(from, message)
-        break
-      case 'keep-off-disk':
-        this.#part?.disk.keepOff(message.key)
-        break
-      case 'let-on-disk':
-        this.#part?.disk.letOn(message.key)
         break
       case 'invalidated':
         this.#awaitedForgets.get(message.id)?.()
         this.#awaitedForgets.delete(message.id)
         break
       case 'corrupt':
-        this.#part?.store.removeCorrupt(message)
+        part?.store.removeCorrupt(message)
         break
       case 'yield':
-        this.#post(from, { kind: 'yielded', given: this.#part?.store.logs.yieldSegment() ?? false })
+        this.#post(from, { kind: 'yielded', given: part?.store.logs.yieldSegment() ?? false })
         break
       case 'yielded':
-        this.#part?.yielded(message.given)
+        part?.yielded(message.given)
         break
       case 'room':
-        this.#part?.roomAgain()
+        part?.roomAgain()
         break
     }
   }

@@ -123,16 +123,12 @@ export class DiskTier {
     return buried
   }
 
-  /** A write of the object begins: until `letOn` was called as often, no head of it goes to disk. */
-  keepOff(key: string): void {
-    this.#keptOff.set(key, (this.#keptOff.get(key) ?? 0) + 1)
-  }
-
-  letOn(key: string): void {
-    const left = (this.#keptOff.get(key) ?? 0) - 1
-    assert(left >= 0, 'what is let on the disk was kept off it')
-    if (left === 0) this.#keptOff.delete(key)
-    else this.#keptOff.set(key, left)
+  /** A write of the object begins or ends: while there is one, no head of it goes to disk. */
+  keepOff(key: string, begins: boolean): void {
+    const writes = (this.#keptOff.get(key) ?? 0) + (begins ? 1 : -1)
+    assert(writes >= 0, 'a write ends once')
+    if (writes === 0) this.#keptOff.delete(key)
+    else this.#keptOff.set(key, writes)
   }
 
   /** A disk whose reads take longer than this is no help. */

@@ -26,7 +26,7 @@ type OwnerMessage =
   | { readonly kind: 'invalidate'; readonly id: number; readonly key: string }
   | { readonly kind: 'invalidated'; readonly id: number }
   /** To the owner: see `Cache.keepOffDisk`; and that it is over. */
-  | { readonly kind: 'keep-off-disk' | 'let-on-disk'; readonly key: string }
+  | { readonly kind: 'keep-off-disk'; readonly key: string; readonly begins: boolean }
   /** To the owner: a reader found this record damaged. */
   | { readonly kind: 'corrupt'; readonly lo: number; readonly hi: number; readonly location: number }
   /** To an owner who has older segments than the sender: give one to the pool. */

@@ -121,8 +121,8 @@ export async function startInProcess(options: InProcessOptions): Promise<InProce
     },
     diskTick: async () => disk?.tick(),
     kill: async () => {
-      for (const server of servers) await server.drain(0)
       await disk?.kill()
+      for (const server of servers) await server.drain(0)
       await Promise.all(links.map(async (link) => link.close()))
     },
   }
