@@ -14,7 +14,7 @@ import type {
 import { PinnedHead } from './cached-head.ts'
 import { MESSAGE_ONLY, type ErrorCodec } from './foreign-error.ts'
 import { Generations } from './generations.ts'
-import { isAboutRead, type CacheMessage, type ReadMessage } from './message.ts'
+import { isAboutRead, type CacheMessage, type OwnerMessage, type ReadMessage } from './message.ts'
 import { nameFits } from './name-hash.ts'
 import { OwnedPart, type FillLimits } from './owned-part.ts'
 import { RecordFinder, type VerifyReads } from './record-finder.ts'
@@ -173,11 +173,6 @@ export class Cache {
       this.#receiveRead(from, message)
       return
     }
-    const part = this.#part
-    if (message.kind === 'keep-off-disk') {
-      part?.disk.keepOff(message.key, message.begins)
-      return
-    }
     switch (message.kind) {
       case 'invalidate':
         this.#forgetFor(from, message)
@@ -186,17 +181,27 @@ export class Cache {
         this.#awaitedForgets.get(message.id)?.()
         this.#awaitedForgets.delete(message.id)
         break
+      default:
+        if (this.#part !== undefined) this.#receiveAsOwner(this.#part, from, message)
+    }
+  }
+
+  #receiveAsOwner(part: OwnedPart, from: number, message: Exclude<OwnerMessage, { kind: 'invalidate' | 'invalidated' }>): void {
+    switch (message.kind) {
+      case 'keep-off-disk':
+        part.disk.keepOff(message.key, message.begins)
+        break
       case 'corrupt':
-        part?.store.removeCorrupt(message)
+        part.store.removeCorrupt(message)
         break
       case 'yield':
-        this.#post(from, { kind: 'yielded', given: part?.store.logs.yieldSegment() ?? false })
+        this.#post(from, { kind: 'yielded', given: part.store.logs.yieldSegment() })
         break
       case 'yielded':
-        part?.yielded(message.given)
+        part.yielded(message.given)
         break
       case 'room':
-        part?.roomAgain()
+        part.roomAgain()
         break
     }
   }

@@ -21,7 +21,7 @@ export type ForeignError =
 export type CacheMessage = OwnerMessage | ReadMessage
 
 /** About objects and room. */
-type OwnerMessage =
+export type OwnerMessage =
   /** To the owner: its object's generation was advanced; forget it and say so. */
   | { readonly kind: 'invalidate'; readonly id: number; readonly key: string }
   | { readonly kind: 'invalidated'; readonly id: number }
