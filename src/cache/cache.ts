@@ -181,7 +181,11 @@ export class Cache {
         this.#awaitedForgets.get(message.id)?.()
         this.#awaitedForgets.delete(message.id)
         break
-      default:
+      case 'keep-off-disk':
+      case 'corrupt':
+      case 'yield':
+      case 'yielded':
+      case 'room':
         if (this.#part !== undefined) this.#receiveAsOwner(this.#part, from, message)
     }
   }
