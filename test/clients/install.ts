@@ -3,6 +3,7 @@ import { access, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promise
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type CommandOptions, run } from './command.ts'
+import { awsCli2 } from './install-aws-cli-2.ts'
 import { goProgram } from './install-go.ts'
 
 const INSTALL_TIMEOUT_MS = 20 * 60_000
@@ -41,6 +42,12 @@ export class Installer {
       await writeFile(stamp, wanted)
     }
     return join(directory, 'bin')
+  }
+
+  /** The AWS CLI, version 2. */
+  async awsCli2(): Promise<string> {
+    this.#say('aws-cli-2: unpacking it the first time')
+    return awsCli2(join(this.#directory, 'aws-cli-2'))
   }
 
   /** MinIO's command line, built from its Go module. */

@@ -21,6 +21,7 @@ import { type TlsFiles, type Variant, bucketOf, makeTlsFiles, withHostNames } fr
 
 const CLIENT_NAMES = [
   'aws-cli',
+  'aws-cli-2',
   'boto3',
   'sdk-js',
   's3fs',
@@ -132,7 +133,11 @@ async function prepareClients(names: readonly string[], installer: Installer): P
     }
   }
   const bin = installer.python.bind(installer)
-  await prepare(['aws-cli', 's3cmd'], async () => [awsCli(join(await bin('clients'), 'aws')), s3cmd(join(await bin('clients'), 's3cmd'))])
+  await prepare(['aws-cli', 's3cmd'], async () => [
+    awsCli(join(await bin('clients'), 'aws'), 'aws-cli'),
+    s3cmd(join(await bin('clients'), 's3cmd')),
+  ])
+  await prepare(['aws-cli-2'], async () => [awsCli(await installer.awsCli2(), 'aws-cli-2')])
   const none = { clients: '', s3fs: '', suites: '' }
   const python = async (name: 'clients' | 's3fs' | 'suites'): Promise<string> => join(await bin(name), 'python')
   await prepare(['boto3', 'pyarrow', 'sdk-js'], async () => libraryClients({ ...none, clients: await python('clients') }))

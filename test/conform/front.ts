@@ -131,6 +131,7 @@ export class Front {
   }
 
   async #restart(): Promise<void> {
+    this.#gate.leaveServer()
     await this.#process.kill()
     this.restarts++
     this.#process = await HotbucketProcess.start({

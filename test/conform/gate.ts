@@ -40,8 +40,8 @@ export class Gate {
     return this.#held
   }
 
-  /** Runs `restart` while no request is under way; false where that did not come about within `timeoutMs`, and nothing was done. */
-  async between(restart: () => Promise<void>, inFlight: () => Promise<number>, timeoutMs: number): Promise<boolean> {
+  /** Runs `step` while no request is under way; false where that did not come about within `timeoutMs`, and nothing was done. */
+  async between(step: () => Promise<void>, inFlight: () => Promise<number>, timeoutMs: number): Promise<boolean> {
     this.#held = true
     const deadline = Date.now() + timeoutMs
     try {
@@ -50,13 +50,17 @@ export class Gate {
         if (Date.now() > deadline) return false
         await pause()
       }
-      for (const line of this.#lines) line.dropServer()
-      await restart()
+      await step()
       return true
     } finally {
       this.#held = false
       for (const line of this.#lines) line.resume()
     }
+  }
+
+  /** Within a step: the server is about to die; that is not the clients' concern. */
+  leaveServer(): void {
+    for (const line of this.#lines) line.leaveServer()
   }
 
   close(): void {
@@ -110,10 +114,9 @@ class Line {
     this.#client.resume()
   }
 
-  /** The server is about to die; that is not the client's concern. */
-  dropServer(): void {
-    this.#server?.removeAllListeners('close')
-    this.#server?.destroy()
+  /** The next request goes to the next server. What the old one has answered and the client has not taken yet stays on its way. */
+  leaveServer(): void {
+    this.#server?.removeAllListeners('close').removeAllListeners('end').end()
     this.#server = undefined
   }
 

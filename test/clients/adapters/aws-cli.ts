@@ -25,10 +25,10 @@ s3 =
   max_concurrent_requests = 6
 `
 
-/** The AWS CLI, version 1: `aws s3` for what people do with it, `aws s3api` for the rest. */
-export function awsCli(program: string): Client {
+/** The AWS CLI: `aws s3` for what people do with it, `aws s3api` for the rest. */
+export function awsCli(program: string, name: 'aws-cli' | 'aws-cli-2'): Client {
   return {
-    name: 'aws-cli',
+    name,
     version: async () => /aws-cli\/(\S+)/.exec((await run(program, ['--version'])).stdout)?.[1] ?? 'unknown',
     limit(action, args) {
       if (action === 'presignPut') return 'presigns GET only'
@@ -38,7 +38,7 @@ export function awsCli(program: string): Client {
     async open(target) {
       const file = join(target.home, 'aws-config')
       await writeFile(file, configuration(target.style === 'path' ? 'path' : 'virtual'))
-      const env = awsEnvironment(target, { AWS_CONFIG_FILE: file })
+      const env = awsEnvironment(target, { AWS_CONFIG_FILE: file, AWS_PAGER: '' })
       return sessionOf(
         awsActions(target, (...words) =>
           run(program, ['--endpoint-url', target.endpoint, ...words], { env, timeoutMs: ACTION_TIMEOUT_MS }),
