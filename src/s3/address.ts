@@ -104,8 +104,13 @@ function hostName(host: string): string {
   return (name.endsWith('.') ? name.slice(0, -1) : name).toLowerCase()
 }
 
+/** Most requests are for the bucket of the one before, which comparing tells sooner than reading it anew. */
+let lastBucket = ''
+
 function checkBucket(bucket: string): string {
+  if (bucket === lastBucket && bucket !== '') return lastBucket
   if (!isBucketName(bucket)) throw new Refusal('InvalidBucketName', { fields: { BucketName: bucket } })
+  lastBucket = bucket
   return bucket
 }
 
