@@ -68,9 +68,9 @@ function differenceOf(direct: CheckResult, through: CheckResult | undefined, com
   return lines.length === 0 ? undefined : lines.join('\n')
 }
 
-/** An answer that Node's own parser cannot read, or 5xx, shows nothing of what hotbucket should do. */
+/** An answer that Node's own parser cannot read, 5xx, or a web framework's own page shows nothing of what hotbucket should do. */
 function originFailed(line: string): boolean {
-  return line.includes(': no answer: ') || /^[\w ]+: 5\d\d \[/.test(line)
+  return line.includes(': no answer: ') || line.includes('content-type: text/html') || /^[\w ]+: 5\d\d \[/.test(line)
 }
 
 function differentLines(direct: readonly string[], through: readonly string[]): string[] {
