@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { ORIGIN_CERTIFICATE, ORIGIN_KEY } from '../../test/support/origin-identity.ts'
 import { configOf, failsAs, requestOf, text } from '../../test/support/origin-requests.ts'
+import { sourceOf } from '../base/byte-source.ts'
 import { systemClock } from '../base/clock.ts'
 import { createOrigin } from './create-origin.ts'
 import { S3Origin } from './s3-origin.ts'
@@ -74,6 +75,24 @@ test('S3Origin keeps connections for each bucket in virtual-host style, under th
     ['one', 'two', 'one', 'two'].map((bucket) => [`${bucket}.origin.test:${port}`, `${bucket}.origin.test`]),
   )
   assert.equal(connections(), 2)
+})
+
+test('S3Origin asks over TLS too before it sends a body that waits to be asked for, and trusts no more than otherwise', async (context) => {
+  const { port, ca, seen } = await startTls(context)
+  const origin = new S3Origin(configOf(`https://origin.test:${port}`, { ca, style: 'virtual-host' }), { clock: systemClock, lookup })
+  const distrusting = new S3Origin(configOf(`https://127.0.0.1:${port}`), { clock: systemClock })
+  context.after(async () => Promise.all([origin.close(), distrusting.close()]))
+  const upload = (bucket: string) => {
+    const body = sourceOf(Buffer.from('body'))
+    return requestOf({ method: 'PUT', bucket, payload: { kind: 'unsigned' }, body, bodyLength: 4, awaitsContinue: true })
+  }
+  for (const bucket of ['one', 'two', 'one', 'two']) assert.equal(await text((await origin.send(upload(bucket))).body), 'secure')
+  assert.deepEqual(
+    seen.map(({ host, servername }) => [host, servername]),
+    ['one', 'two', 'one', 'two'].map((bucket) => [`${bucket}.origin.test:${port}`, `${bucket}.origin.test`]),
+  )
+  await assert.rejects(distrusting.send(upload('one')), failsAs('unreachable'))
+  assert.equal(seen.length, 4)
 })
 
 test('createOrigin() refuses a CA file that it cannot read', async () => {
