@@ -81,6 +81,22 @@ test('an origin that never answers, or breaks off, fails the request in time', a
   await assert.rejects(text(answer.body), failsAs('reset'))
 })
 
+test('a kept connection that the origin closes under the next upload costs nothing: it is sent again, whole and once', async (t) => {
+  const { fault, origin } = await startS3Origin(t, async (request, reply) => {
+    if (request.number === 2) return reply.reset()
+    reply.write(CONTINUE)
+    reply.answer(200, {}, await request.body)
+  })
+  for (const rawKey of ['one', 'two']) {
+    const answer = await origin.send(requestOf({ ...UPLOAD, rawKey, body: sourceOf(Buffer.from(rawKey)), bodyLength: 3 }))
+    assert.equal(await text(answer.body), rawKey)
+  }
+  assert.deepEqual(
+    fault.requests.map(({ target, connection }) => `${target} ${connection}`),
+    ['/bucket/one 1', '/bucket/two 1', '/bucket/two 2'],
+  )
+})
+
 test('a request that nobody waits for any more is given up', async (t) => {
   const { origin } = await startS3Origin(t, () => undefined)
   const abort = new AbortController()

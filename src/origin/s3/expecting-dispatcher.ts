@@ -6,6 +6,8 @@ import type { UpstreamOptions } from './upstream-pools.ts'
 /** How long an origin may take to ask for a body; then it is sent unasked (RFC 9110 section 10.1.1). Clients wait that long, too. */
 const CONTINUE_TIMEOUT_MS = 1_000
 const IDLE_SOCKETS_MAX = 64
+/** Shorter than services keep theirs: a request must not meet their close. */
+const IDLE_TIMEOUT_MS = 15_000
 
 /**
  * Sends requests with `Expect: 100-continue`, which undici refuses to send: the body is read only once the origin wants it, so an upload
@@ -18,7 +20,7 @@ export class ExpectingDispatcher {
 
   constructor(options: UpstreamOptions & { readonly authorities: string[] | undefined }) {
     this.#options = options
-    const agent = { keepAlive: true, maxSockets: options.connections, maxFreeSockets: IDLE_SOCKETS_MAX }
+    const agent = { keepAlive: true, maxSockets: options.connections, maxFreeSockets: IDLE_SOCKETS_MAX, timeout: IDLE_TIMEOUT_MS }
     this.#plain = new http.Agent(agent)
     this.#secure = new https.Agent(agent)
   }
@@ -28,7 +30,7 @@ export class ExpectingDispatcher {
     const { protocol, hostname, port } = new URL(base)
     const { authorities, lookup } = this.#options
     const secure = protocol === 'https:'
-    const sent = (secure ? https : http).request({
+    const options = {
       agent: secure ? this.#secure : this.#plain,
       hostname: hostname.replace(/^\[|\]$/g, ''),
       port: port === '' ? (secure ? 443 : 80) : Number(port),
@@ -38,8 +40,9 @@ export class ExpectingDispatcher {
       ...servernameOf(request),
       ...(authorities === undefined ? {} : { ca: authorities }),
       ...(lookup === undefined ? {} : { lookup }),
-    })
-    new ExpectingExchange(sent, { body: request.body as AsyncIterable<Uint8Array>, handler, options: this.#options }).begin()
+    }
+    const send = (): http.ClientRequest => (secure ? https : http).request(options)
+    new ExpectingExchange(send, { body: request.body as AsyncIterable<Uint8Array>, handler, options: this.#options }).begin()
   }
 
   /** Ends every connection. */
@@ -51,7 +54,8 @@ export class ExpectingDispatcher {
 
 /** One request on its connection. */
 class ExpectingExchange {
-  readonly #sent: http.ClientRequest
+  readonly #send: () => http.ClientRequest
+  #sent: http.ClientRequest
   readonly #body: AsyncIterable<Uint8Array>
   readonly #handler: Dispatcher.DispatchHandler
   readonly #options: UpstreamOptions
@@ -59,13 +63,15 @@ class ExpectingExchange {
   #continueTimer: NodeJS.Timeout | undefined
   #connectTimer: NodeJS.Timeout | undefined
   #bodyBegun = false
+  #sentAgain = false
   #over = false
 
   constructor(
-    sent: http.ClientRequest,
+    send: () => http.ClientRequest,
     parts: { readonly body: AsyncIterable<Uint8Array>; readonly handler: Dispatcher.DispatchHandler; readonly options: UpstreamOptions },
   ) {
-    this.#sent = sent
+    this.#send = send
+    this.#sent = send()
     this.#body = parts.body
     this.#handler = parts.handler
     this.#options = parts.options
@@ -73,8 +79,8 @@ class ExpectingExchange {
 
   begin(): void {
     const sent = this.#sent
-    sent.on('error', (error) => this.#fail(error))
-    sent.once('close', () => this.#fail(withCode('The connection ended without an answer', 'UND_ERR_SOCKET')))
+    sent.on('error', (error) => this.#lost(sent, error))
+    sent.once('close', () => this.#lost(sent, withCode('The connection ended without an answer', 'UND_ERR_SOCKET')))
     sent.once('continue', () => this.#sendBody())
     sent.once('response', (response) => this.#receive(response))
     sent.once('socket', (socket) => {
@@ -145,6 +151,23 @@ class ExpectingExchange {
     this.#handler.onResponseEnd?.(this.#controller(), {})
   }
 
+  /**
+   * A kept connection that the origin closed at this moment: as long as nothing of the body was read, the request can be sent again, and
+   * without its body the origin has done nothing.
+   */
+  #lost(sent: http.ClientRequest, error: Error): void {
+    if (sent !== this.#sent) return
+    const isLate = sent.reusedSocket && !this.#bodyBegun && this.#response === undefined && !this.#over && !this.#sentAgain
+    if (!isLate || !LATE.has(codeOf(error))) {
+      this.#fail(error)
+      return
+    }
+    clearTimeout(this.#continueTimer)
+    this.#sentAgain = true
+    this.#sent = this.#send()
+    this.begin()
+  }
+
   #fail(error: Error): void {
     clearTimeout(this.#continueTimer)
     clearTimeout(this.#connectTimer)
@@ -185,6 +208,13 @@ function framed(headers: readonly string[]): readonly string[] {
 /** undici's types do not know it in a request. */
 function servernameOf(request: object): { servername?: string } {
   return 'servername' in request && typeof request.servername === 'string' ? { servername: request.servername } : {}
+}
+
+/** What a connection that is closed under a request ends with. */
+const LATE: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'])
+
+function codeOf(error: Error): string {
+  return 'code' in error && typeof error.code === 'string' ? error.code : ''
 }
 
 function withCode(message: string, code: string): Error {
