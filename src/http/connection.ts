@@ -337,7 +337,7 @@ export class Connection implements ExchangeHost, BodyHost {
     if (answer === undefined) return
     const end = renderHeadEnd({ ...answer, length: answer.body.length }, { chunked: false, close: true, minorVersion: 1 })
     const head = { start: this.headStarts.of(answer.status), stored: undefined, end }
-    this.outbox.sendLarge(head, answer.body, { loan: undefined, done: NOBODY })
+    this.outbox.send(this.outbox.render(head, answer.body), NOBODY)
   }
 
   #linger(reason = 'connection is closing'): void {

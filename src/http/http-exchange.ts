@@ -56,6 +56,8 @@ export class HttpExchange implements Exchange, WriteDone {
   #endListener: EndListener | undefined = undefined
   /** The response as it goes on the wire, while it waits for its turn. */
   #rendered: Buffer | undefined = undefined
+  /** Its body, where that is not rendered with the head. */
+  #body: { readonly bytes: Uint8Array; readonly loan: Loan | undefined } | undefined = undefined
   #sent = false
 
   constructor(host: ExchangeHost, head: RequestHead, body: RequestBody) {
@@ -89,7 +91,8 @@ export class HttpExchange implements Exchange, WriteDone {
       return
     }
     if (isBodyless(this.head.method, head.status)) {
-      this.#respondSmall(this.#begin(head, false), undefined, loan)
+      this.#render(this.#begin(head, false), undefined)
+      loan?.release()
       return
     }
     const length = body?.length ?? 0
@@ -99,13 +102,17 @@ export class HttpExchange implements Exchange, WriteDone {
     }
     const parts = this.#begin(head.length === undefined ? { ...head, length } : head, false)
     this.bodyBytesSent = length
-    if (body === undefined || length <= SMALL_BODY_BYTES) this.#respondSmall(parts, body, loan)
-    else this.#host.outbox.sendLarge(parts, body instanceof Uint8Array ? body : body.bytes(), { loan, done: this })
+    if (body === undefined || length <= SMALL_BODY_BYTES) {
+      this.#render(parts, body)
+      loan?.release()
+    } else {
+      this.#render(parts, undefined)
+      this.#body = { bytes: body instanceof Uint8Array ? body : body.bytes(), loan }
+    }
   }
 
-  #respondSmall(head: HeadParts, body: Uint8Array | StoredBody | undefined, loan: Loan | undefined): void {
+  #render(head: HeadParts, body: Uint8Array | StoredBody | undefined): void {
     this.#rendered = this.#host.outbox.render(head, body)
-    loan?.release()
     this.#host.turn.addResponse(this)
   }
 
@@ -117,8 +124,12 @@ export class HttpExchange implements Exchange, WriteDone {
   /** Writes the response that was rendered. */
   writeRendered(): void {
     const rendered = this.#rendered
+    const body = this.#body
     this.#rendered = undefined
-    if (rendered !== undefined && !this.gone) this.#sent = this.#host.outbox.sendSmall(rendered, this)
+    this.#body = undefined
+    if (rendered === undefined || this.gone) body?.loan?.release()
+    else if (body === undefined) this.#sent = this.#host.outbox.send(rendered, this)
+    else this.#sent = this.#host.outbox.sendWith(rendered, body.bytes, { loan: body.loan, done: this })
   }
 
   completeRendered(): void {

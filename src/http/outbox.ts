@@ -116,38 +116,36 @@ export class Outbox {
   }
 
   /** Writes what was rendered. True: the kernel has all of it, as nearly always. Otherwise `done` learns when, or the socket is broken. */
-  sendSmall(rendered: Buffer, done: WriteDone): boolean {
+  send(rendered: Buffer, done: WriteDone): boolean {
     const outcome = this.#isEmpty() ? this.#direct?.write(this.#socket, rendered) : undefined
     if (outcome !== undefined) return this.#finishDirect(outcome, rendered, { loan: undefined, done })
     this.#socket.write(rendered)
     return this.#finishSocket(rendered, { loan: undefined, done })
   }
 
-  /** Writes a head and its body, which may be lent, together. */
-  sendLarge(head: HeadParts, body: Uint8Array, pending: Pending): void {
-    const { loan, done } = pending
-    const rendered = this.#headBytes(head, 0)
-    const whole = body.length <= SLICE_BYTES
-    const outcome = whole && this.#isEmpty() ? this.#direct?.writePair(this.#socket, rendered, body) : undefined
-    if (outcome !== undefined) {
-      if (!this.#finishDirect(outcome, rendered, pending)) return
-    } else if (whole) {
-      this.#socket.cork()
-      this.#socket.write(rendered)
-      this.#socket.write(body)
-      this.#socket.uncork()
-      if (!this.#finishSocket(rendered, pending)) return
-    } else {
+  /** The same with a body behind it, which may be lent: then it is given back when the kernel has it. */
+  sendWith(rendered: Buffer, body: Uint8Array, pending: Pending): boolean {
+    if (body.length > SLICE_BYTES) {
       this.#socket.cork()
       this.#corked = true
       this.#socket.write(rendered)
       this.write(body, pending)
       if (this.#useScratch && !this.#isEmpty()) this.#scratch.abandon(rendered)
-      return
+      return false
     }
-    this.#scratch.giveBack(rendered)
-    loan?.release()
-    done?.written()
+    if (!this.#sendPair(rendered, body, pending)) return false
+    pending.loan?.release()
+    return true
+  }
+
+  #sendPair(rendered: Buffer, body: Uint8Array, pending: Pending): boolean {
+    const outcome = this.#isEmpty() ? this.#direct?.writePair(this.#socket, rendered, body) : undefined
+    if (outcome !== undefined) return this.#finishDirect(outcome, rendered, pending)
+    this.#socket.cork()
+    this.#socket.write(rendered)
+    this.#socket.write(body)
+    this.#socket.uncork()
+    return this.#finishSocket(rendered, pending)
   }
 
   #finishDirect(outcome: DirectOutcome, rendered: Buffer, pending: Pending): boolean {
