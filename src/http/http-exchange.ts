@@ -96,19 +96,20 @@ export class HttpExchange implements Exchange, WriteDone {
       return
     }
     const length = body?.length ?? 0
-    if (head.length !== undefined && head.length !== length) {
+    const announced = head.length ?? length
+    if (announced !== length) {
       loan?.release()
-      throw new Error(`Cannot respond with a body of ${length} bytes: the head announces ${head.length}`)
+      throw new Error(`Cannot respond with a body of ${length} bytes: the head announces ${announced}`)
     }
     const parts = this.#begin(head.length === undefined ? { ...head, length } : head, false)
     this.bodyBytesSent = length
-    if (body === undefined || length <= SMALL_BODY_BYTES) {
-      this.#render(parts, body)
-      loan?.release()
-    } else {
-      this.#render(parts, undefined)
+    if (body !== undefined && length > SMALL_BODY_BYTES) {
       this.#body = { bytes: body instanceof Uint8Array ? body : body.bytes(), loan }
+      this.#render(parts, undefined)
+      return
     }
+    this.#render(parts, body)
+    loan?.release()
   }
 
   #render(head: HeadParts, body: Uint8Array | StoredBody | undefined): void {
