@@ -91,8 +91,7 @@ export class HttpExchange implements Exchange, WriteDone {
       return
     }
     if (isBodyless(this.head.method, head.status)) {
-      this.#render(this.#begin(head, false), undefined)
-      loan?.release()
+      this.#respondWith(this.#begin(head, false), undefined, loan)
       return
     }
     const length = body?.length ?? 0
@@ -103,13 +102,17 @@ export class HttpExchange implements Exchange, WriteDone {
     }
     const parts = this.#begin(head.length === undefined ? { ...head, length } : head, false)
     this.bodyBytesSent = length
-    if (body !== undefined && length > SMALL_BODY_BYTES) {
+    this.#respondWith(parts, body, loan)
+  }
+
+  #respondWith(head: HeadParts, body: Uint8Array | StoredBody | undefined, loan: Loan | undefined): void {
+    if (body === undefined || body.length <= SMALL_BODY_BYTES) {
+      this.#render(head, body)
+      loan?.release()
+    } else {
       this.#body = { bytes: body instanceof Uint8Array ? body : body.bytes(), loan }
-      this.#render(parts, undefined)
-      return
+      this.#render(head, undefined)
     }
-    this.#render(parts, body)
-    loan?.release()
   }
 
   #render(head: HeadParts, body: Uint8Array | StoredBody | undefined): void {
