@@ -47,8 +47,8 @@ export interface WorkerDiskParts {
 
 const TICK_MS = 1_000
 
-/** A disk below this latency helps whatever the origin does: its bytes cost nothing, and medians of a few milliseconds are noise. */
-const SLOW_MS_MIN = 25
+/** A disk below this helps whatever the origin does: its bytes cost nothing, and on a busy machine reads wait for threads as long as that. */
+const SLOW_MS_MIN = 100
 
 /** One worker's part of the disk cache: the shards of what it owns, and the clock that they run by. */
 export class WorkerDisk {

@@ -35,6 +35,7 @@ const FULL: Sizes = {
   stalledSeconds: 60,
   coldObjectBytes: 64 * 1024 ** 2,
   coldFirstBytes: 400,
+  diskObjects: 40_000,
 }
 
 const QUICK: Sizes = {
@@ -46,6 +47,7 @@ const QUICK: Sizes = {
   stalledSeconds: 4,
   coldObjectBytes: 16 * 1024 ** 2,
   coldFirstBytes: 40,
+  diskObjects: 400,
 }
 
 /** Reads the command line; throws BenchUnavailable with what was wrong. */

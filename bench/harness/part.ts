@@ -29,6 +29,8 @@ export interface Sizes {
   readonly stalledSeconds: number
   readonly coldObjectBytes: number
   readonly coldFirstBytes: number
+  /** Of one size, on disk. */
+  readonly diskObjects: number
 }
 
 /** What a part found. `details` goes into the JSON beside the table's rows. */

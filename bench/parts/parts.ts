@@ -1,6 +1,7 @@
 import type { BarName } from '../harness/bars.ts'
 import type { Part } from '../harness/part.ts'
 import { cold } from './cold.ts'
+import { disk } from './disk.ts'
 import { hot } from './hot.ts'
 import { idle } from './idle.ts'
 import { million } from './million.ts'
@@ -27,6 +28,7 @@ export const PARTS = {
   tls: { run: tls, bars: ['tls-64k', 'tls-1m'] },
   'open-loop': { run: openLoop, bars: ['open-loop-p99'] },
   cold: { run: cold, bars: ['cold-64m', 'cold-64m-shared', 'cold-first-byte'] },
+  disk: { run: disk, bars: ['disk-4k', 'disk-1m', 'disk-device'] },
   workers: { run: workers, bars: ['workers-ratio', 'workers-cpu'] },
   million: { run: million, bars: ['million-heap', 'million-pause', 'million-index'] },
   'start-up': { run: startUp, bars: ['start-warm', 'start-cold', 'idle-rss'] },

@@ -14,6 +14,7 @@ export interface HotbucketSetup {
   readonly workers: number
   readonly cpus: string
   readonly identity?: Identity
+  readonly disk?: { readonly directory: string; readonly max: string }
   readonly workDirectory: string
   /** More for the environment of the process. */
   readonly environment?: Readonly<Record<string, string>>
@@ -67,6 +68,7 @@ export function hotbucketConfig(setup: HotbucketSetup, port: number, adminPort: 
     admin: `127.0.0.1:${adminPort}`,
     memory: `${setup.memoryMiB}MiB`,
     workers: setup.workers,
+    ...(setup.disk === undefined ? {} : { disk: setup.disk }),
     mode: 'ttl=1h',
     anonymous: true,
     origins: [{ name: 'objects', ...origin }],

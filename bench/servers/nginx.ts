@@ -11,12 +11,16 @@ export interface NginxSetup {
     /** Through proxy_cache, from the server at this port of the loopback device. */
     | { readonly kind: 'cache'; readonly originPort: number }
   readonly workers: number
+  /** Descriptors and metadata that it keeps at hand. Default 10,000. */
+  readonly openFiles?: number
   readonly cpus: string
   readonly identity?: Identity
   readonly workDirectory: string
 }
 
 let started = 0
+
+const OPEN_FILES = 10_000
 
 /** nginx as fast as its documentation knows how. */
 export async function startNginx(setup: NginxSetup): Promise<BenchServer> {
@@ -42,7 +46,7 @@ export function nginxConfig(setup: NginxSetup, at: { readonly port: number; read
 daemon off;
 pid ${own('pid')};
 error_log stderr warn;
-worker_rlimit_nofile 16384;
+worker_rlimit_nofile ${(setup.openFiles ?? OPEN_FILES) + 8192};
 events {
   worker_connections 8192;
   use epoll;
@@ -54,7 +58,7 @@ http {
   tcp_nodelay on;
   keepalive_timeout 1h;
   keepalive_requests 1000000000;
-  open_file_cache max=10000 inactive=1h;
+  open_file_cache max=${setup.openFiles ?? OPEN_FILES} inactive=1h;
   open_file_cache_valid 1h;
   open_file_cache_min_uses 1;
   default_type application/octet-stream;

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { afterEach, test, type TestContext } from 'node:test'
 import { withDirectory } from '../../src/cache/disk/testing/disk-harness.ts'
 import { FaultyFiles } from '../../src/cache/disk/testing/faulty-files.ts'
+import { diskUse } from '../support/disk-use.ts'
 import { Gate, type FunctionOrigin } from '../support/function-origin.ts'
 import { startInProcess, ttlMode, type InProcessOptions, type InProcessProxy } from '../support/in-process-proxy.ts'
 import { storeOrigin } from '../support/object-store.ts'
@@ -282,6 +283,29 @@ test('a disk that fails costs hits, never a request', async () =>
       const [shard] = session.proxy.workers[0]?.gateway.cache.disk?.stats() ?? []
       assert.equal(shard?.trouble, 'none', `${code} is over`)
     }
+    await close(session)
+  }))
+
+test('ten times its cap goes through the disk, which never takes a byte more than its cap', async (t: TestContext) =>
+  withDirectory(async (directory) => {
+    const { store, origin } = storeOrigin()
+    const capBytes = 20 * MIB
+    const session = await start({ directory, origin, memoryBytes: 16 * MIB, disk: { directory, capBytes, dailyWriteBytes: 1e15 } })
+    const body = patterned(MIB / 2)
+    const shard = session.proxy.workers[0]?.gateway.cache.disk
+    const writtenBytes = (): number => shard?.stats()[0]?.writtenBytes ?? 0
+    let mostBytes = 0
+    for (let i = 0; writtenBytes() < 10 * capBytes; i++) {
+      store.put(`bucket/key-${i}`, body)
+      const answer = await session.client.get(`/bucket/key-${i}`)
+      assert.equal(answer.body.length, body.length)
+      store.objects.delete(`bucket/key-${i}`)
+      if (i % 8 === 0) await session.proxy.diskTick()
+      const bytes = await diskUse(directory)
+      mostBytes = Math.max(mostBytes, bytes)
+      assert.ok(bytes <= capBytes, `${bytes} bytes on disk: the cap is ${capBytes}`)
+    }
+    t.diagnostic(`${writtenBytes()} bytes written, ${mostBytes} on disk at most`)
     await close(session)
   }))
 

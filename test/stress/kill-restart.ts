@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { readdir, stat } from 'node:fs/promises'
-import { join } from 'node:path'
 import { Agent, request } from 'undici'
 import { seededRandom } from '../../src/base/random.ts'
 import { bodyOf } from '../../src/cache/disk/testing/disk-harness.ts'
+import { diskUse } from '../support/disk-use.ts'
 import { startHotbucket, type HotbucketProcess } from '../support/hotbucket-process.ts'
 import { MemoryOrigin } from '../support/memory-origin.ts'
 
@@ -217,14 +216,4 @@ function pathOf(key: number): string {
 /** What the origin calls these bytes. */
 function etagOf(bytes: Uint8Array): string {
   return `"${createHash('md5').update(bytes).digest('hex')}"`
-}
-
-/** As `du` counts: blocks of 512 bytes, directories included. */
-export async function diskUse(path: string): Promise<number> {
-  const facts = await stat(path).catch(() => undefined)
-  if (facts === undefined) return 0
-  let bytes = facts.blocks * 512
-  if (!facts.isDirectory()) return bytes
-  for (const name of await readdir(path).catch(() => [])) bytes += await diskUse(join(path, name))
-  return bytes
 }

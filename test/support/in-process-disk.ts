@@ -11,6 +11,8 @@ const MIB = 1024 * 1024
 export interface DiskOptions {
   readonly directory: string
   readonly capBytes?: number
+  /** Default: as much as the cap. */
+  readonly dailyWriteBytes?: number
   readonly key?: string
   readonly files?: FaultyFiles
   /** Which start of the machine it is: another one than before was a power cut. */
@@ -36,7 +38,7 @@ export async function openInProcessDisk(options: DiskOptions, workers: number, c
     directory,
     maxBytes: capBytes,
     reserveBytes: 0,
-    dailyWriteBytes: undefined,
+    dailyWriteBytes: options.dailyWriteBytes,
     indexBytes: 16 * MIB,
     key,
   }
