@@ -95,7 +95,7 @@ class KillRun {
       const untilMs = performance.now() + LOAD_MS_MIN + this.#below(LOAD_MS_MAX - LOAD_MS_MIN)
       while (performance.now() < untilMs) {
         await this.#measure()
-        await new Promise((resolve) => setTimeout(resolve, 20))
+        await Promise.race([new Promise((resolve) => setTimeout(resolve, 20)), ...clients])
       }
       state.isKilled = true
       process.kill(hotbucket.pid, 'SIGKILL')
@@ -150,7 +150,8 @@ class KillRun {
     }
   }
 
-  async #load({ endpoint }: HotbucketProcess, agent: Agent, state: { isKilled: boolean }): Promise<void> {
+  async #load(hotbucket: HotbucketProcess, agent: Agent, state: { isKilled: boolean }): Promise<void> {
+    const { endpoint } = hotbucket
     while (!state.isKilled) {
       const path = pathOf(this.#below(KEYS))
       try {
@@ -160,7 +161,7 @@ class KillRun {
       } catch (error) {
         // The process was killed under it.
         if (state.isKilled && !(error instanceof assert.AssertionError)) return
-        throw error
+        throw new Error(`a request failed before the kill; hotbucket said: ${hotbucket.output().slice(-2000)}`, { cause: error })
       }
     }
   }
