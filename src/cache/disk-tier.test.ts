@@ -247,6 +247,21 @@ test('ranges that follow each other are read ahead, and others are not', async (
     await after.close()
   }))
 
+test('what came from disk for one reader is not kept as if it had been used again', async () =>
+  withDirectory(async (path) => {
+    const origin = new ScriptedOrigin()
+    const tier = await openTiered(path, { capBytes: 200 * MiB, memoryBytes: 8 * MiB })
+    const objects = Array.from({ length: 24 }, (_, i) => headOf(`object-${i}`, '"v"', MiB / 2))
+    for (const info of objects) {
+      await fill(tier, origin, info)
+      await tier.flush()
+    }
+    const before = tier.cache.stats().reinsertedBytes
+    for (let round = 0; round < 3; round++) for (const { key } of objects) await findHead(tier.cache, key)
+    assert.equal(tier.cache.stats().reinsertedBytes, before)
+    await tier.close()
+  }))
+
 function laterClock(): ManualClock {
   return new ManualClock(Date.now() + 3_600_000)
 }

@@ -90,7 +90,7 @@ export class HashIndex {
           continue
         }
         used++
-        const rank = BUCKET_SLOTS + this.frequencyAt(candidate)
+        const rank = BUCKET_SLOTS + Math.max(0, this.frequencyAt(candidate))
         if (rank < coldest) {
           coldest = rank
           slot = candidate

@@ -136,25 +136,28 @@ export class RecordStore {
   commitHeadFromDisk(reserved: ReservedHead, bodyChecksum: number | undefined): void {
     record.commitChecked(reserved.view, reserved.offset, bodyChecksum)
     record.setOnDisk(reserved.view, reserved.offset)
-    this.#publish(reserved, undefined)
+    // It was brought here for a reader who finds it in a moment: that is no second use.
+    this.#index.setFrequency(this.#publish(reserved, undefined), -1)
   }
 
-  #publish({ view, segment, offset }: FoundRecord, older: number | undefined): void {
+  /** Returns the slot. */
+  #publish({ view, segment, offset }: FoundRecord, older: number | undefined): number {
     const location = this.#arena.locationOf(segment, offset)
     const bytes = record.recordBytes(view, offset)
     this.counters.insertedBytes += bytes
     this.counters.liveBytes += bytes
     const hash = record.recordHash(view, offset)
+    const slot = older ?? this.#index.roomFor(hash)
     if (older !== undefined) {
       this.counters.liveBytes -= this.#bytesAt(older)
       this.#index.relocate(older, location)
     } else {
-      const slot = this.#index.roomFor(hash)
       if (this.#index.locationAt(slot) !== 0) this.#evict(slot)
       this.#index.publish(slot, hash, location)
       this.counters.entries++
     }
     assert(this.counters.liveBytes <= this.#arena.segmentBytes * this.#arena.segmentCount, 'live records fit the arena')
+    return slot
   }
 
   /** Gives up a record that was not committed; the pin stays with the caller. */
