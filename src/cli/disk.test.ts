@@ -22,7 +22,7 @@ test('disk stat tells what is in a disk cache, and disk verify that all of it is
     await fill(path)
     const stat = await inspectDisk('stat', path)
     assert.deepEqual([stat.exitCode, stat.stderr], [0, ''])
-    assert.match(stat.stdout, /^segments {4}1 with records, 0 of them without a footer; 2 empty$/m)
+    assert.match(stat.stdout, /^segments {4}1 with records, 0 of them without a footer; [1-9]\d* empty$/m)
     assert.match(stat.stdout, /^records {5}10 heads, 0 blocks, 99\.\d KiB$/m)
     assert.match(stat.stdout, /^tombstones {2}1$/m)
     assert.match(stat.stdout, /^in use {6}no$/m)
