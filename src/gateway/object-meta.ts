@@ -2,7 +2,7 @@ import { assert } from '../base/assert.ts'
 import { headerValue, renderHeaders, type HeaderList } from '../base/header-list.ts'
 import type { CachedHead } from '../cache/api.ts'
 import type { Loan, StoredBody, StoredLines } from '../http/exchange.ts'
-import { wantsChecksums } from '../s3/headers.ts'
+import { isChecksumField, wantsChecksums } from '../s3/headers.ts'
 import type { S3Request } from './s3-request.ts'
 
 /**
@@ -32,7 +32,7 @@ export function encodeMeta(stored: HeaderList, about: 'whole' | 'part' = 'whole'
     const name = stored[i] ?? ''
     const value = stored[i + 1] ?? ''
     if (name === 'last-modified') lastModified = value
-    if (name.startsWith(CHECKSUM_PREFIX)) checksums.push(name, value)
+    if (isChecksumField(name)) checksums.push(name, value)
     else others.push(spell(name), value)
   }
   const checksumLines = about === 'whole' ? renderHeaders(checksums) : ''
@@ -100,8 +100,6 @@ const LINES_LENGTH_MAX = 0xfffe
 /** In the place of the length of the checksum lines. */
 const UNKNOWN = 0xffff
 const UNKNOWN_LENGTH = '\xff\xff'
-
-const CHECKSUM_PREFIX = 'x-amz-checksum-'
 
 function lengthText(lines: string): string {
   assert(lines.length <= LINES_LENGTH_MAX, 'the fields of an origin fit a head')

@@ -87,7 +87,7 @@ test('storedFields() keeps what is about the object and drops what is about one 
 test('withoutChecksums() leaves nothing that an SDK would check a range against', () => {
   const fields = list('etag', 'x-amz-checksum-crc64nvme', 'x-amz-checksum-type', 'x-amz-meta-checksum')
   assert.deepEqual(withoutChecksums(fields), list('etag', 'x-amz-meta-checksum'))
-  assert.equal(isChecksumField('x-amz-checksum-sha256'), true)
+  for (const name of ['x-amz-checksum-sha256', 'x-rgw-checksum-sha512']) assert.equal(isChecksumField(name), true)
 })
 
 test('withoutUntoldChecksums() keeps checksums of an object in parts only with their type', () => {

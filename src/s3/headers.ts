@@ -61,6 +61,8 @@ const FIELDS: Readonly<Record<string, readonly ('connection' | 'request' | 'resp
 }
 
 const CHECKSUM_PREFIX = 'x-amz-checksum-'
+/** Ceph's name for algorithms that S3 has none for. */
+const CEPH_CHECKSUM_PREFIX = 'x-rgw-checksum-'
 const AWS_CHUNKED = 'aws-chunked'
 
 function fieldsThat(handling: 'connection' | 'request' | 'response'): ReadonlySet<string> {
@@ -78,7 +80,7 @@ export function isHopByHop(name: string): boolean {
 
 /** `x-amz-checksum-<algorithm>` and `x-amz-checksum-type`. */
 export function isChecksumField(name: string): boolean {
-  return name.startsWith(CHECKSUM_PREFIX)
+  return name.startsWith(CHECKSUM_PREFIX) || name.startsWith(CEPH_CHECKSUM_PREFIX)
 }
 
 /** The fields of a client's request that go to an origin. `aws-chunked` is taken out of Content-Encoding: bodies go up decoded. */
