@@ -35,7 +35,7 @@ const FULL: Sizes = {
   stalledSeconds: 60,
   coldObjectBytes: 64 * 1024 ** 2,
   coldFirstBytes: 400,
-  diskObjects: 40_000,
+  diskObjects: 15_000,
 }
 
 const QUICK: Sizes = {

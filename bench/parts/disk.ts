@@ -33,7 +33,7 @@ const DISK_METRIC = 'hotbucket_response_bytes_total'
 
 /** Sets that are many times the memory, and fit the page cache. LuaJIT takes no more constants in one table than 50,000. */
 const SETS: readonly { readonly bytes: number; readonly count: number; readonly bar: BarName }[] = [
-  { bytes: 4096, count: 40_000, bar: 'disk-4k' },
+  { bytes: 4096, count: 15_000, bar: 'disk-4k' },
   { bytes: MIB, count: 512, bar: 'disk-1m' },
 ]
 
@@ -50,7 +50,7 @@ export async function disk(context: PartContext): Promise<PartResult> {
       const directory = join(workDirectory, 'disk')
       const origin = await keep(startNginx({ source: { kind: 'files', root }, workers: 1, cpus: place.cpus, workDirectory }))
       const cache = { kind: 'cache', originPort: origin.port } as const
-      const proxyCache = await keep(startNginx({ source: cache, workers: 1, cpus, workDirectory, openFiles: 100_000 }))
+      const proxyCache = await keep(startNginx({ source: cache, workers: 1, cpus, workDirectory, openFiles: 11_000 }))
       const source = { kind: 'files', root } as const
       const onDisk = { directory, max: `${DISK_MIB}MiB` }
       const hotbucket = await keep(startHotbucket({ source, memoryMiB: MEMORY_MIB, workers: 1, cpus, workDirectory, disk: onDisk }))
@@ -102,7 +102,8 @@ async function fill(server: BenchServer, root: string, set: ObjectSet): Promise<
         for (const path of queue) {
           const { statusCode, headers, body } = await pool.request({ path, method: 'GET' })
           const bytes = Buffer.from(await body.arrayBuffer())
-          if (statusCode !== 200 || !bytes.equals(await readFile(join(root, path)))) throw new Error(`${server.name}: "${path}" is wrong`)
+          if (statusCode !== 200 || !bytes.equals(await readFile(join(root, path))))
+            throw new Error(`${server.name}: "${path}" answered ${statusCode} with ${bytes.length} bytes`)
           if (!/hit/i.test(String(headers['cache-status'] ?? ''))) misses++
         }
       }
