@@ -2,9 +2,7 @@ import { startAdmin, type AdminServer } from './admin/admin.ts'
 import { systemClock } from './base/clock.ts'
 import { collectStartGarbage } from './start-garbage.ts'
 import type { Config, HostPort, LinkConfig } from './config/config.ts'
-import { nodeDiskFiles } from './cache/disk/disk-files.ts'
-import { machineProcesses } from './cache/disk/process-identity.ts'
-import { DiskKeeper, type OpenedDisk } from './disk-keeper.ts'
+import type { OpenedDisk } from './disk-keeper.ts'
 import { readDiskState } from './signals/disk-state.ts'
 import { readLiveness } from './signals/registry-reader.ts'
 import { RegistryWriter } from './signals/registry-writer.ts'
@@ -93,6 +91,10 @@ export async function startServer(config: Config): Promise<RunningServer> {
 /** Rejects where the directory is not for us. A disk that does not work is gone without. */
 async function openDisk(config: Config): Promise<OpenedDisk | undefined> {
   if (config.disk === undefined) return undefined
+  // Loaded where there is a disk cache only: a server without one starts the sooner.
+  const { DiskKeeper } = await import('./disk-keeper.ts')
+  const { nodeDiskFiles } = await import('./cache/disk/disk-files.ts')
+  const { machineProcesses } = await import('./cache/disk/process-identity.ts')
   const parts = { files: nodeDiskFiles, processes: machineProcesses, clock: systemClock, random: Math.random }
   return DiskKeeper.open(config.disk, config.workers, parts)
 }

@@ -5,10 +5,9 @@ import { MemoryBudget } from './base/memory-budget.ts'
 import { ChunkGarbage, watchChunks } from './chunk-garbage.ts'
 import type { Cache } from './cache/cache.ts'
 import type { Config, HostPort, LinkConfig, OriginConfig } from './config/config.ts'
-import { nodeDiskFiles } from './cache/disk/disk-files.ts'
 import { META_FORMAT } from './gateway/object-meta.ts'
 import { OriginMedian, timed } from './origin-median.ts'
-import { WorkerDisk, type WorkerDiskStart } from './worker-disk.ts'
+import type { WorkerDisk, WorkerDiskStart } from './worker-disk.ts'
 import { renderEngineError } from './gateway/failure.ts'
 import type { Gateway } from './gateway/gateway.ts'
 import { createHandler } from './gateway/handle.ts'
@@ -74,7 +73,7 @@ export async function createDataPlane(config: Config, parts: DataPlaneParts): Pr
   )
   const garbage = new ChunkGarbage()
   const median = new OriginMedian()
-  const disk = parts.disk === undefined ? undefined : openDisk(parts.disk, parts, median)
+  const disk = parts.disk === undefined ? undefined : await openDisk(parts.disk, parts, median)
   const observed = origins.map(({ buckets, origin, cacheName }) => {
     const timedOrigin = disk === undefined ? origin : timed(origin, median, clock)
     return { buckets, origin: observe(watchChunks(timedOrigin, garbage), parts, disk === undefined ? origin.name : cacheName) }
@@ -174,7 +173,9 @@ function cacheNameOf(origin: OriginConfig): string {
 
 const CACHE_NAME_DIGITS = 16
 
-function openDisk(start: WorkerDiskStart, parts: DataPlaneParts, median: OriginMedian): WorkerDisk {
+/** Its code is loaded where there is a disk cache only. */
+async function openDisk(start: WorkerDiskStart, parts: DataPlaneParts, median: OriginMedian): Promise<WorkerDisk> {
+  const [{ WorkerDisk }, { nodeDiskFiles }] = await Promise.all([import('./worker-disk.ts'), import('./cache/disk/disk-files.ts')])
   const { clock, worker, shared, onFault, onDiskUnwritten = () => undefined } = parts
   const reads = parts.writer.histogram('diskReadSeconds', {})
   return new WorkerDisk(start, {

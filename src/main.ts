@@ -1,15 +1,12 @@
 import { startServer } from './app.ts'
 import { systemClock } from './base/clock.ts'
 import { parseArgs, type ParsedArgs } from './cli/args.ts'
-import { check } from './cli/check.ts'
-import { demo } from './cli/demo/command.ts'
-import { inspectDisk } from './cli/disk.ts'
 import { serve } from './cli/serve.ts'
 import type { LoadInput } from './config/load.ts'
 import { thisMachine } from './machine.ts'
 import { VERSION } from './version.ts'
 
-/** Reads the command line and runs one command. Exit codes: 0 done, 1 it failed while running, 2 the command line or configuration is wrong. */
+/** Reads the command line and runs one command, of which alone is loaded what it needs. Exit codes: 0 done, 1 it failed while running, 2 the command line or configuration is wrong. */
 async function runCommandLine(argv: readonly string[]): Promise<number> {
   const parsed = parseArgs(argv, VERSION)
   switch (parsed.kind) {
@@ -20,6 +17,7 @@ async function runCommandLine(argv: readonly string[]): Promise<number> {
       process.stderr.write(parsed.text)
       return 2
     case 'disk': {
+      const { inspectDisk } = await import('./cli/disk.ts')
       const result = await inspectDisk(parsed.task, parsed.directory)
       process.stdout.write(result.stdout)
       process.stderr.write(result.stderr)
@@ -36,6 +34,7 @@ async function run(parsed: Extract<ParsedArgs, { kind: 'run' }>): Promise<number
   const stop = stopSignal()
   switch (parsed.command) {
     case 'check': {
+      const { check } = await import('./cli/check.ts')
       const result = check(input)
       process.stdout.write(result.stdout)
       process.stderr.write(result.stderr)
@@ -43,7 +42,8 @@ async function run(parsed: Extract<ParsedArgs, { kind: 'run' }>): Promise<number
     }
     case 'serve':
       return serve(input, { start: startServer, stop, stderr: process.stderr })
-    case 'demo':
+    case 'demo': {
+      const { demo } = await import('./cli/demo/command.ts')
       return demo(
         { own: parsed.own, flags: parsed.flags, directory, machine: input.machine },
         {
@@ -52,6 +52,7 @@ async function run(parsed: Extract<ParsedArgs, { kind: 'run' }>): Promise<number
         },
         process.stderr,
       )
+    }
   }
 }
 
