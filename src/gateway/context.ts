@@ -48,17 +48,9 @@ export function cacheKeysOf(context: RequestContext, key: string, versionId?: st
   return bucketParts(context).map((bucket) => keyIn(context, bucket, key, versionId))
 }
 
-function keyIn({ gateway, origin }: RequestContext, bucket: string, key: string, versionId: string | undefined): string {
-  const prefix = gateway.keyPrefixes.of(origin.cacheName ?? origin.name, bucket)
+function keyIn(context: RequestContext, bucket: string, key: string, versionId: string | undefined): string {
+  const prefix = context.gateway.keyPrefixes.of(cacheNameOf(context), bucket)
   return versionId === undefined ? `${prefix}\0${key}` : `${prefix}@${versionId}\0${key}`
-}
-
-/**
- * The name of the request's bucket among all origins. Where requests go up as they came, the origin reads the address, perhaps in another
- * way than we do: then the Host is part of the name.
- */
-export function bucketName(context: RequestContext): string {
-  return `${cacheNameOf(context)}\0${bucketPart(context)}`
 }
 
 /** The names that the request's bucket has for all who may ask here. */
@@ -82,6 +74,7 @@ function verifiedBucket({ request }: RequestContext): string {
   return request.bucket ?? ''
 }
 
+/** Where requests go up as they came, the origin reads the address, perhaps in another way than we do: then the Host is part of the name. */
 function untouchedBucket(context: RequestContext): string {
   return `${verifiedBucket(context)}\0${context.request.host.toLowerCase()}`
 }

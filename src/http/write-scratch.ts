@@ -1,5 +1,5 @@
 /** Room for the small responses of a step, copied bodies and all. */
-export const SCRATCH_BYTES = 1024 * 1024
+const SCRATCH_BYTES = 1024 * 1024
 
 /** Views kept. */
 const VIEWS = 256

@@ -11,7 +11,7 @@ export function patternPieces(seed: number, number: number): readonly [Buffer, B
 }
 
 /** The seed of a body is in its path: parts of one upload differ. */
-export function seedOf(path: string): number {
+function seedOf(path: string): number {
   return Number(/[?&]partNumber=(\d+)/.exec(path)?.[1] ?? 0)
 }
 
