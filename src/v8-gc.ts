@@ -11,7 +11,7 @@ type Collect = (options: { readonly type: 'minor' | 'major'; readonly flavor?: '
 export function v8Gc(): Collect {
   const { gc } = globalThis as { readonly gc?: Collect }
   if (gc !== undefined) return gc
-  setFlagsFromString('--expose-gc')
+  exposeGcToThreads()
   return runInNewContext('gc') as Collect
 }
 

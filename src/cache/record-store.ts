@@ -87,6 +87,24 @@ export class RecordStore {
     const bytes = record.draftBytes(draft)
     if (bytes === undefined) return undefined
     const hash = this.#hash(draft)
+    const room = this.#room(hash, bytes)
+    return room === undefined ? undefined : { draft, ...room, body: record.writeRecord(room.view, room.offset, draft, hash) }
+  }
+
+  /** Room for a head of that name whose header and bytes will be written by the caller: what follows the header takes at most `bytes`. Pinned. */
+  reserveHead(hash: NameHash, bytes: number): ReservedHead | undefined {
+    const recordBytes = Math.ceil((HEADER_BYTES + bytes) / GRANULE_BYTES) * GRANULE_BYTES
+    if (recordBytes > RECORD_BYTES_MAX) return undefined
+    const room = this.#room(hash, recordBytes)
+    if (room === undefined) return undefined
+    const { view, offset } = room
+    const fields = { hash, recordBytes, keyBytes: 0, etagBytes: 0, metaBytes: 0, bodyBytes: 0, sizeBytes: 0, validatedAtMs: 0 }
+    record.writeHeadHeader(view, offset, fields)
+    return { ...room, hash, recordBytes, rest: view.bytes.subarray(offset + HEADER_BYTES, offset + HEADER_BYTES + bytes) }
+  }
+
+  /** So many bytes, pinned, where the policy wants a record of that name. */
+  #room(hash: NameHash, bytes: number): FoundRecord | undefined {
     const location = this.logs.allocate(this.#policy.admit(hash, bytes), bytes)
     if (location === undefined) {
       this.counters.reserveFailures++
@@ -94,29 +112,8 @@ export class RecordStore {
       return undefined
     }
     const segment = this.#arena.segmentOf(location)
-    const offset = this.#arena.offsetOf(location)
-    const view = this.#arena.view(segment)
     this.#arena.pin(segment)
-    return { draft, view, segment, offset, body: record.writeRecord(view, offset, draft, hash) }
-  }
-
-  /** Room for a head of that name whose header and bytes will be written by the caller: what follows the header takes at most `bytes`. Pinned. */
-  reserveHead(hash: NameHash, bytes: number): ReservedHead | undefined {
-    const recordBytes = Math.ceil((HEADER_BYTES + bytes) / GRANULE_BYTES) * GRANULE_BYTES
-    if (recordBytes > RECORD_BYTES_MAX) return undefined
-    const location = this.logs.allocate(this.#policy.admit(hash, recordBytes), recordBytes)
-    if (location === undefined) {
-      this.counters.reserveFailures++
-      this.onFull()
-      return undefined
-    }
-    const segment = this.#arena.segmentOf(location)
-    const offset = this.#arena.offsetOf(location)
-    const view = this.#arena.view(segment)
-    this.#arena.pin(segment)
-    const fields = { hash, recordBytes, keyBytes: 0, etagBytes: 0, metaBytes: 0, bodyBytes: 0, sizeBytes: 0, validatedAtMs: 0 }
-    record.writeHeadHeader(view, offset, fields)
-    return { view, segment, offset, hash, recordBytes, rest: view.bytes.subarray(offset + HEADER_BYTES, offset + HEADER_BYTES + bytes) }
+    return { view: this.#arena.view(segment), segment, offset: this.#arena.offsetOf(location) }
   }
 
   /** Makes a filled record findable, in place of one of the same name. The pin stays with the caller. */
