@@ -14,6 +14,9 @@ const ENTRIES = 16
 const SIGNATURE_LENGTH = 64
 const BEFORE_SIGNATURE = 'Signature='
 
+/** Where heads of a length never repeat, as with an id in each, one in so many of them is remembered. */
+const REMEMBERED_ONE_IN = 128
+
 /** Fields that came in several heads, the same in all but the signature. */
 export class RepeatedFields {
   readonly headers: HeaderList
@@ -34,19 +37,28 @@ export class RepeatedFields {
  */
 export class FieldMemo {
   readonly #entries: (Entry | undefined)[] = Array.from({ length: ENTRIES }, () => undefined)
+  /** Heads by entry since the last one that was known. */
+  readonly #unknown = new Uint32Array(ENTRIES)
 
   /** What a head said that ended in the same bytes as `bytes[at, end)`, all of them. */
   find(bytes: Buffer, at: number, end: number): Entry | undefined {
-    const entry = this.#entries[(end - at) % ENTRIES]
-    return entry?.length === end - at && entry.matches(bytes, at) ? entry : undefined
+    const place = (end - at) % ENTRIES
+    const entry = this.#entries[place]
+    if (entry?.length !== end - at || !entry.matches(bytes, at)) return undefined
+    this.#unknown[place] = 0
+    return entry
   }
 
   remember(bytes: Buffer, start: number, end: number, fields: RepeatedFields): void {
     const length = end - start
     if (length > REMEMBERED_BYTES_MAX) return
+    const place = length % ENTRIES
+    const unknown = (this.#unknown[place] ?? 0) + 1
+    this.#unknown[place] = unknown
+    if (!isDue(unknown)) return
     const copy = Buffer.from(bytes.subarray(start, end))
     const signatureAt = placeOfSignature(copy, fields.headers)
-    if (signatureAt !== undefined) this.#entries[length % ENTRIES] = new Entry(copy, signatureAt, fields)
+    if (signatureAt !== undefined) this.#entries[place] = new Entry(copy, signatureAt, fields)
   }
 }
 
@@ -100,6 +112,11 @@ export class Entry {
     headers[this.#authorization] = this.#beforeSignature + signature
     return headers
   }
+}
+
+/** The first ones, each time twice as many apart, and later one in REMEMBERED_ONE_IN: remembering costs more than the parsing that it may save. */
+function isDue(unknown: number): boolean {
+  return unknown % REMEMBERED_ONE_IN === 0 || (unknown < REMEMBERED_ONE_IN && (unknown & (unknown - 1)) === 0)
 }
 
 /** Where the signature begins, `Infinity` without Authorization; undefined where it is not the end of its value, or not to be told. */
