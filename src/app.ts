@@ -1,4 +1,4 @@
-import { startAdmin, type AdminServer } from './admin/admin.ts'
+import type { AdminServer } from './admin/admin.ts'
 import { systemClock } from './base/clock.ts'
 import { collectStartGarbage } from './start-garbage.ts'
 import type { Config, HostPort, LinkConfig } from './config/config.ts'
@@ -10,6 +10,7 @@ import { allocateRegistry, renderMetrics } from './signals/registry.ts'
 import { SystemSampler } from './signals/system-sampler.ts'
 import { VERSION } from './version.ts'
 import { WorkerFleet } from './worker-fleet.ts'
+import type { ThreadAhead } from './worker-thread.ts'
 
 /** A hotbucket that serves. */
 export interface RunningServer {
@@ -31,10 +32,10 @@ export interface RunningServer {
  * Starts the supervisor's side: the data workers, the admin listener, and what runs between them. Start order: disk, workers, admin;
  * stop order: readiness off, workers drained, workers closed, disk, admin.
  */
-export async function startServer(config: Config): Promise<RunningServer> {
+export async function startServer(config: Config, ahead?: ThreadAhead): Promise<RunningServer> {
   const disk = await openDisk(config)
   const keeper = disk?.kind === 'open' ? disk.keeper : undefined
-  const fleet = new WorkerFleet(config, keeper)
+  const fleet = new WorkerFleet(config, keeper, ahead?.take())
   const own = allocateRegistry()
   const writer = new RegistryWriter(own, 'main')
   const ready = writer.gauge('ready', {})
@@ -45,7 +46,9 @@ export async function startServer(config: Config): Promise<RunningServer> {
   let admin: AdminServer
   let draining = false
   try {
-    listen = await fleet.listen(config.listen)
+    // Loaded while workers start.
+    const [at, { startAdmin }] = await Promise.all([fleet.listen(config.listen), import('./admin/admin.ts')])
+    listen = at
     admin = await startAdmin({
       host: config.admin.host,
       port: config.admin.port,

@@ -1,14 +1,11 @@
-import { Worker, type MessagePort } from 'node:worker_threads'
+import type { MessagePort, Worker } from 'node:worker_threads'
 import type { Config, HostPort } from './config/config.ts'
 import type { SharedState } from './shared-state.ts'
 import type { ProfileKind, ThreadProfile } from './signals/profile.ts'
 import { allocateRegistry } from './signals/registry.ts'
-import { exposeGcToThreads } from './v8-gc.ts'
 import type { WorkerDiskStart } from './worker-disk.ts'
-import type { WorkerOrder, WorkerReport, WorkerStart } from './worker-protocol.ts'
-
-/** New space of a data worker. Small hits take 3 % less time than with half of it; more is memory in every worker for little (chunks of bodies are chunk-garbage.ts's). */
-const YOUNG_GENERATION_MIB = 12
+import type { WorkerMessage, WorkerOrder, WorkerReport, WorkerStart } from './worker-protocol.ts'
+import { startWorkerThread, workerName } from './worker-thread.ts'
 
 /** What one data worker needs besides what it makes itself. */
 export interface DataWorkerParts {
@@ -20,6 +17,8 @@ export interface DataWorkerParts {
   readonly disk: WorkerDiskStart | undefined
   /** Called when an invalidation is not on disk. */
   readonly onDiskUnwritten: () => void
+  /** A thread that waits for its worker; absent: one is started. */
+  readonly thread?: Worker | undefined
 }
 
 /** The supervisor's handle of one data worker thread. */
@@ -40,18 +39,17 @@ export class DataWorker {
   readonly #onDiskUnwritten: () => void
 
   constructor(parts: DataWorkerParts) {
-    this.name = `data-${parts.worker}`
+    this.name = workerName(parts.worker)
     this.metrics = allocateRegistry()
-    const { onDiskUnwritten, ...common } = parts
+    const { onDiskUnwritten, thread, ...common } = parts
     this.#onDiskUnwritten = onDiskUnwritten
+    this.#thread = thread ?? startWorkerThread(this.name)
     const start: WorkerStart = { ...common, name: this.name, metrics: this.metrics }
-    exposeGcToThreads()
-    this.#thread = new Worker(new URL('../bin/data-worker.js', import.meta.url), {
-      workerData: start,
-      name: this.name,
-      transferList: parts.peers.filter((port) => port !== undefined),
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MIB },
-    })
+    const message: WorkerMessage = { kind: 'start', start }
+    this.#thread.postMessage(
+      message,
+      parts.peers.filter((port) => port !== undefined),
+    )
     const died = Promise.withResolvers<Error>()
     this.died = died.promise
     this.#thread.on('message', (report: WorkerReport) => this.#take(report))

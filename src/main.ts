@@ -1,74 +1,12 @@
-import { startServer } from './app.ts'
-import { systemClock } from './base/clock.ts'
-import { parseArgs, type ParsedArgs } from './cli/args.ts'
-import { serve } from './cli/serve.ts'
-import type { LoadInput } from './config/load.ts'
-import { thisMachine } from './machine.ts'
-import { VERSION } from './version.ts'
+import { ThreadAhead } from './worker-thread.ts'
 
-/** Reads the command line and runs one command, of which alone is loaded what it needs. Exit codes: 0 done, 1 it failed while running, 2 the command line or configuration is wrong. */
-async function runCommandLine(argv: readonly string[]): Promise<number> {
-  const parsed = parseArgs(argv, VERSION)
-  switch (parsed.kind) {
-    case 'print':
-      process.stdout.write(parsed.text)
-      return 0
-    case 'usage':
-      process.stderr.write(parsed.text)
-      return 2
-    case 'disk': {
-      const { inspectDisk } = await import('./cli/disk.ts')
-      const result = await inspectDisk(parsed.task, parsed.directory)
-      process.stdout.write(result.stdout)
-      process.stderr.write(result.stderr)
-      return result.exitCode
-    }
-    case 'run':
-      return run(parsed)
-  }
-}
+const argv = process.argv.slice(2)
+// A guess, made before the command line can be parsed: where it is wrong, the thread ends with the process, unused.
+const ahead = argv[0] === 'serve' || argv[0] === 'demo' ? new ThreadAhead() : undefined
+// What else there is takes longer to load than a thread to start.
+const { runCommandLine } = await import('./run-command.ts')
 
-async function run(parsed: Extract<ParsedArgs, { kind: 'run' }>): Promise<number> {
-  const directory = process.cwd()
-  const input: LoadInput = { file: parsed.file, flags: parsed.flags, env: process.env, directory, machine: thisMachine() }
-  const stop = stopSignal()
-  switch (parsed.command) {
-    case 'check': {
-      const { check } = await import('./cli/check.ts')
-      const result = check(input)
-      process.stdout.write(result.stdout)
-      process.stderr.write(result.stderr)
-      return result.exitCode
-    }
-    case 'serve':
-      return serve(input, { start: startServer, stop, stderr: process.stderr })
-    case 'demo': {
-      const { demo } = await import('./cli/demo/command.ts')
-      return demo(
-        { own: parsed.own, flags: parsed.flags, directory, machine: input.machine },
-        {
-          start: startServer,
-          around: { output: process.stdout, input: process.stdin, noColor: process.env['NO_COLOR'], stop, clock: systemClock },
-        },
-        process.stderr,
-      )
-    }
-  }
-}
-
-/** Fires at the first SIGTERM or SIGINT; a second one ends the process at once. */
-function stopSignal(): AbortSignal {
-  const controller = new AbortController()
-  for (const name of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(name, () => {
-      if (controller.signal.aborted) process.exit(1)
-      controller.abort(new Error(name))
-    })
-  }
-  return controller.signal
-}
-
-process.exitCode = await runCommandLine(process.argv.slice(2)).catch((error: unknown) => {
+process.exitCode = await runCommandLine(argv, ahead).catch((error: unknown) => {
   process.stderr.write(`hotbucket: ${error instanceof Error ? error.message : String(error)}\n`)
   return 1
 })

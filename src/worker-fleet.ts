@@ -1,4 +1,5 @@
 import { createServer } from 'node:net'
+import type { Worker } from 'node:worker_threads'
 import type { Config, HostPort } from './config/config.ts'
 import { formatHostPort } from './config/option-text.ts'
 import type { DiskKeeper } from './disk-keeper.ts'
@@ -18,14 +19,18 @@ export class WorkerFleet {
   readonly died: Promise<Error>
   #oneIsDead = false
 
-  constructor(config: Config, disk?: DiskKeeper) {
+  /** `ahead`: a thread for the first worker. */
+  constructor(config: Config, disk?: DiskKeeper, ahead?: Worker) {
     const count = config.workers
     const peers = connectPairs(count)
     const sharedDisk =
       disk === undefined ? undefined : { shards: disk.start.geometry.shards, seed: disk.start.nameSeed, epochs: disk.epochs }
     const shared = allocateShared({ memoryBytes: config.memoryBytes, workers: count, disk: sharedDisk })
     const common = { config, workers: count, shared, disk: disk?.start, onDiskUnwritten: () => void disk?.spoil() }
-    this.workers = Array.from({ length: count }, (_, worker) => new DataWorker({ ...common, worker, peers: peers[worker] ?? [] }))
+    this.workers = Array.from({ length: count }, (_, worker) => {
+      const thread = worker === 0 ? ahead : undefined
+      return new DataWorker({ ...common, worker, peers: peers[worker] ?? [], thread })
+    })
     this.died = Promise.race(this.workers.map(async (worker) => worker.died))
     void this.died.then(() => (this.#oneIsDead = true))
   }

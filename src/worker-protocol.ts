@@ -4,7 +4,7 @@ import type { SharedState } from './shared-state.ts'
 import type { WorkerDiskStart } from './worker-disk.ts'
 import type { ProfileKind, ThreadProfile } from './signals/profile.ts'
 
-/** What a data worker is started with. */
+/** What a data worker is made from. */
 export interface WorkerStart {
   readonly config: Config
   /** Its number, from 0. */
@@ -21,6 +21,9 @@ export interface WorkerStart {
   /** Undefined: no disk cache. */
   readonly disk: WorkerDiskStart | undefined
 }
+
+/** What the supervisor posts to a thread: what it is to be, then orders. */
+export type WorkerMessage = { readonly kind: 'start'; readonly start: WorkerStart } | WorkerOrder
 
 /** Orders from the supervisor, in the order of a worker's life. */
 export type WorkerOrder =

@@ -1,4 +1,4 @@
-import { parentPort, workerData, type MessagePort } from 'node:worker_threads'
+import { parentPort, type MessagePort } from 'node:worker_threads'
 import { systemClock } from './base/clock.ts'
 import { secretsOf, type Config } from './config/config.ts'
 import { createDataPlane, type DataPlane } from './data-plane.ts'
@@ -10,12 +10,12 @@ import { RegistryWriter } from './signals/registry-writer.ts'
 import { Settler } from './signals/settle.ts'
 import { SystemSampler } from './signals/system-sampler.ts'
 import { collectStartGarbage } from './start-garbage.ts'
-import type { WorkerOrder, WorkerReport, WorkerStart } from './worker-protocol.ts'
+import type { WorkerMessage, WorkerOrder, WorkerReport, WorkerStart } from './worker-protocol.ts'
 
 const PUBLISH_INTERVAL_MS = 1000
 
-/** A data worker's thread: the data plane, its signals, and obedience to the supervisor. */
-async function runDataWorker(port: MessagePort, start: WorkerStart): Promise<void> {
+/** A data worker: the data plane and its signals, ready for orders. */
+async function createDataWorker(port: MessagePort, start: WorkerStart): Promise<Obedient> {
   const { config } = start
   const report = (what: WorkerReport): void => port.postMessage(what)
   const writer = new RegistryWriter(start.metrics, start.name)
@@ -47,8 +47,8 @@ async function runDataWorker(port: MessagePort, start: WorkerStart): Promise<voi
     await log.close()
     port.close()
   }
-  port.on('message', (order: WorkerOrder) => obey(order, { plane, publish, report, close }))
   collectStartGarbage(() => plane.server.stats().requestsTotal === 0)
+  return { plane, publish, report, close }
 }
 
 /** What this worker's engines tell of themselves, every time that it is called. */
@@ -131,4 +131,9 @@ function messageOf(error: unknown): string {
 }
 
 if (parentPort === null) throw new Error('Cannot run a data worker by itself: wanted a worker thread of hotbucket')
-await runDataWorker(parentPort, workerData as WorkerStart)
+const port = parentPort
+let worker: Promise<Obedient> | undefined = undefined
+port.on('message', (message: WorkerMessage) => {
+  if (message.kind === 'start') worker = createDataWorker(port, message.start)
+  else void worker?.then((obedient) => obey(message, obedient))
+})

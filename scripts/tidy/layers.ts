@@ -16,7 +16,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   base: { folders: [], packages: [] },
   config: { folders: ['base'], packages: ['yaml', 'zod'] },
   s3: { folders: ['base'], packages: ['fast-xml-parser'], node: ['node:crypto', 'node:module', 'node:zlib'] },
-  signals: { folders: ['base'], packages: ['pino', 'pprof-format'] },
+  signals: { folders: ['base'], packages: ['pprof-format'] },
   cache: { folders: ['base'], packages: [] },
   http: { folders: ['base'], packages: [] },
   origin: { folders: ['base', 'config', 's3'], packages: ['@aws-sdk/credential-provider-node', 'fast-xml-parser', 'undici'] },

@@ -1,6 +1,6 @@
 // hot path
-import { STATUS_CODES } from 'node:http'
 import type { ResponseHead } from './exchange.ts'
+import { REASON_PHRASES } from './reason-phrases.ts'
 
 /** How the end of a response body is told. */
 export interface ResponseFraming {
@@ -51,7 +51,7 @@ export function dateLine(nowMs: number): string {
 }
 
 const STATUS_LINES: readonly (string | undefined)[] = Array.from({ length: 600 }, (_, status) => {
-  const text = STATUS_CODES[status]
+  const text = REASON_PHRASES[status]
   return text === undefined ? undefined : `HTTP/1.1 ${status} ${text}\r\n`
 })
 

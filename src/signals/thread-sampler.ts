@@ -20,7 +20,7 @@ export class ThreadSampler {
   readonly #files: SystemFiles
   readonly #clock: Clock
   readonly #series: ThreadSeries
-  readonly #delay = new LoopDelayMonitor()
+  readonly #delay: LoopDelayMonitor
   readonly #observer: PerformanceObserver
   readonly #window = new SecondsWindow()
   #utilization: EventLoopUtilization = performance.eventLoopUtilization()
@@ -32,6 +32,7 @@ export class ThreadSampler {
     this.#clock = clock
     this.#series = openSeries(writer)
     this.#sampledAtMs = clock.monotonicMs()
+    this.#delay = new LoopDelayMonitor(() => clock.monotonicMs())
     this.#observer = new PerformanceObserver((list) => {
       for (const entry of list.getEntries()) this.#countPause(entry.duration / 1000, (entry as { detail?: { kind?: number } }).detail?.kind)
     })
