@@ -15,6 +15,8 @@ export interface RequestToSign {
   /** Lower-case names. */
   readonly headers: Readonly<Record<string, string>>
   readonly body: Buffer
+  /** Whose scope it is signed in; S3's where absent. */
+  readonly service?: string
 }
 
 export const EMPTY = Buffer.alloc(0)
@@ -28,7 +30,7 @@ export function signHeaders(request: RequestToSign, credentials: Credentials, no
   const hash = sha256(request.body)
   const headers: Record<string, string> = { ...request.headers, host: request.host, 'x-amz-date': amzDate, 'x-amz-content-sha256': hash }
   const signed = signature(request, { headers, query: request.query, hash, amzDate }, credentials)
-  const credential = `${credentials.accessKeyId}/${scopeOf(amzDate, credentials)}`
+  const credential = `${credentials.accessKeyId}/${scopeOf(amzDate, credentials, request.service)}`
   headers['authorization'] = `AWS4-HMAC-SHA256 Credential=${credential}, SignedHeaders=${signed.names}, Signature=${signed.signature}`
   return headers
 }
@@ -78,8 +80,13 @@ function signature(request: RequestToSign, input: SigningInput, credentials: Cre
   const fields = names.map((name) => `${name}:${input.headers[name]?.trim()}\n`).join('')
   const signedNames = names.join(';')
   const canonical = [request.method, request.path, canonicalQuery(input.query), fields, signedNames, input.hash].join('\n')
-  const toSign = ['AWS4-HMAC-SHA256', input.amzDate, scopeOf(input.amzDate, credentials), sha256(Buffer.from(canonical))].join('\n')
-  const parts = [input.amzDate.slice(0, 8), credentials.region, 's3', 'aws4_request']
+  const toSign = [
+    'AWS4-HMAC-SHA256',
+    input.amzDate,
+    scopeOf(input.amzDate, credentials, request.service),
+    sha256(Buffer.from(canonical)),
+  ].join('\n')
+  const parts = [input.amzDate.slice(0, 8), credentials.region, request.service ?? 's3', 'aws4_request']
   const key = parts.reduce((secret: Buffer, part) => hmac(secret, part), Buffer.from(`AWS4${credentials.secretAccessKey}`))
   return { names: signedNames, signature: hmac(key, toSign).toString('hex') }
 }
@@ -88,8 +95,8 @@ function toAmzDate(now: Date): string {
   return now.toISOString().replaceAll(/[-:]|\.\d+/g, '')
 }
 
-function scopeOf(amzDate: string, credentials: Credentials): string {
-  return `${amzDate.slice(0, 8)}/${credentials.region}/s3/aws4_request`
+function scopeOf(amzDate: string, credentials: Credentials, service = 's3'): string {
+  return `${amzDate.slice(0, 8)}/${credentials.region}/${service}/aws4_request`
 }
 
 function hmac(key: Buffer, text: string): Buffer {

@@ -39,6 +39,7 @@ export class Front {
   /** How far the log of the running process was swept. */
   #sweptBytes = 0
   readonly #sweeper: Sweeper
+  #steps: Promise<unknown> = Promise.resolve()
   readonly #timers = new Set<NodeJS.Timeout>()
   readonly #busy = new Set<Promise<unknown>>()
 
@@ -59,8 +60,12 @@ export class Front {
     return front
   }
 
-  /** Sweeps, restarts and churns by itself, for suites that are programs of others and cannot be told to call `between`. */
+  /**
+   * Sweeps, restarts and churns by itself, for suites that are programs of others and cannot be told to call `between`. Such tests
+   * delete what they made as soon as they are done with it: so every deletion waits for a sweep.
+   */
   startTimer(): void {
+    this.#gate.beforeDelete = async () => this.#atGate(async () => this.sweep())
     this.#every(STOP_INTERVAL_MS, async () => this.#stopAtGate())
     if (this.#options.mode.churn) this.#every(CHURN_INTERVAL_MS, async () => this.#churner?.read())
   }
@@ -117,17 +122,19 @@ export class Front {
     this.#timers.add(timer)
   }
 
-  /** While no request of the suite is under way, and none is let through. */
   async #stopAtGate(): Promise<void> {
+    await this.#atGate(async () => {
+      await this.sweep()
+      if (this.#options.mode.restarts) await this.#restart()
+    })
+  }
+
+  /** While no request of the suite is under way, and none is let through; one such step after the other. */
+  async #atGate(step: () => Promise<void>): Promise<void> {
     const inFlight = async (): Promise<number> => this.#process.metric('hotbucket_http_requests_in_flight')
-    await this.#gate.between(
-      async () => {
-        await this.sweep()
-        if (this.#options.mode.restarts) await this.#restart()
-      },
-      inFlight,
-      IDLE_TIMEOUT_MS,
-    )
+    const turn = this.#steps.then(async () => this.#gate.between(step, inFlight, IDLE_TIMEOUT_MS))
+    this.#steps = turn.catch(() => undefined)
+    await turn
   }
 
   async #restart(): Promise<void> {

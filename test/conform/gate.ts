@@ -10,6 +10,8 @@ export class Gate {
   readonly #lines = new Set<Line>()
   readonly #port: number
   #held = false
+  /** Called while a request that deletes waits, before the server sees it. */
+  beforeDelete: (() => Promise<unknown>) | undefined
 
   private constructor(port: number) {
     this.#port = port
@@ -77,6 +79,9 @@ async function pause(): Promise<void> {
   return promise
 }
 
+/** The first line of a request that deletes objects. */
+const DELETES = /^(?:DELETE |POST [^ ?]*\?delete)/
+
 /** One client's connection, with the connection to hotbucket that it has at the moment. */
 class Line {
   readonly #client: Socket
@@ -86,15 +91,18 @@ class Line {
   /** The client has sent something that was not answered yet. */
   #asked = false
   #ended = false
+  /** What the client has sent of a request that deletes, while that has to wait. */
+  #delayed: Buffer[] | undefined
 
   constructor(client: Socket, port: number, gate: Gate) {
     this.#client = client
     this.#port = port
     this.#gate = gate
     if (gate.held) client.pause()
-    client.on('data', (chunk) => this.#toServer(chunk))
+    client.on('data', (chunk) => this.#fromClient(chunk))
     client.on('end', () => {
       this.#ended = true
+      if (this.#delayed !== undefined) return
       if (this.#server === undefined) client.end()
       else this.#server.end()
     })
@@ -123,6 +131,22 @@ class Line {
   destroy(): void {
     this.#client.destroy()
     this.#server?.destroy()
+  }
+
+  #fromClient(chunk: Buffer): void {
+    const { beforeDelete } = this.#gate
+    if (this.#delayed !== undefined) this.#delayed.push(chunk)
+    else if (!this.#asked && beforeDelete !== undefined && DELETES.test(chunk.toString('latin1', 0, 2_000))) {
+      this.#delayed = [chunk]
+      void beforeDelete().finally(() => this.#release())
+    } else this.#toServer(chunk)
+  }
+
+  #release(): void {
+    const chunks = this.#delayed ?? []
+    this.#delayed = undefined
+    for (const chunk of chunks) this.#toServer(chunk)
+    if (this.#ended) this.#server?.end()
   }
 
   #toServer(chunk: Buffer): void {

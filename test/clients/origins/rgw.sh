@@ -8,6 +8,7 @@
 #   rgw.sh wipe DIR                 stops the store and deletes the chroot
 #
 # `up` prints ready=1 and version=... on stdout; progress goes to stderr. HOTBUCKET_TEST_DEBIAN_MIRROR overrides apt's own mirrors.
+# SSE-KMS knows testkey-1 and testkey-2. pyarrow's own tests have a key of theirs in them, which the first user has, too.
 # Two users: one with the keys of RGW_ACCESS_KEY and RGW_SECRET_KEY, one of another account with those of RGW_OTHER_ACCESS_KEY and
 # RGW_OTHER_SECRET_KEY.
 set -euo pipefail
@@ -137,6 +138,8 @@ rgw frontends = beast endpoint=127.0.0.1:$PORT tcp_nodelay=1
 rgw dns name = s3.localhost
 rgw s3 auth use sts = false
 rgw crypt require ssl = false
+rgw crypt s3 kms backend = testing
+rgw crypt s3 kms encryption keys = testkey-1=YmluCmJvb3N0CmJvb3N0LWJ1aWxkCmNlcGguY29uZgo= testkey-2=aWIKTWFrZWZpbGUKbWFuCm91dApzcmMKVGVzdGluZwo=
 rgw enable usage log = false
 rgw thread pool size = 64
 CONF
@@ -172,7 +175,8 @@ up() {
   done
   curl -sfo /dev/null "http://127.0.0.1:$PORT/" # ends the script where the server never came
   in_root timeout 60 radosgw-admin "${conf[@]}" user create --uid hotbucket --display-name 'hotbucket tests' \
-    --access-key "$RGW_ACCESS_KEY" --secret-key "$RGW_SECRET_KEY"
+    --access-key "$RGW_ACCESS_KEY" --secret-key "$RGW_SECRET_KEY" --caps 'user-policy=*;roles=*'
+  in_root timeout 60 radosgw-admin "${conf[@]}" key create --uid hotbucket --access-key arrow --secret-key apachearrow
   in_root timeout 60 radosgw-admin "${conf[@]}" user create --uid other --display-name 'another account' \
     --access-key "$RGW_OTHER_ACCESS_KEY" --secret-key "$RGW_OTHER_SECRET_KEY"
   exec 1>&3 2>&4

@@ -6,6 +6,8 @@ import { conditionChecks } from './checks/conditions.ts'
 import { copyChecks } from './checks/copies.ts'
 import { deleteChecks } from './checks/deletes.ts'
 import { encryptionChecks } from './checks/encryption.ts'
+import { fieldChecks } from './checks/fields.ts'
+import { formChecks } from './checks/forms.ts'
 import { keyChecks } from './checks/keys.ts'
 import { listChecks } from './checks/lists.ts'
 import { multipartChecks } from './checks/multipart.ts'
@@ -13,7 +15,9 @@ import { objectChecks } from './checks/objects.ts'
 import { overrideChecks } from './checks/overrides.ts'
 import { presignedChecks } from './checks/presigned.ts'
 import { rangeChecks } from './checks/ranges.ts'
+import { raceChecks } from './checks/races.ts'
 import { refusalChecks } from './checks/refusals.ts'
+import { serviceChecks } from './checks/services.ts'
 import { settingChecks } from './checks/settings.ts'
 import { tagChecks } from './checks/tags-and-locks.ts'
 import { versionChecks } from './checks/versions.ts'
@@ -42,4 +46,8 @@ export const CHECK_GROUPS: readonly CheckGroup[] = [
   encryptionChecks,
   refusalChecks,
   wireChecks,
+  fieldChecks,
+  formChecks,
+  raceChecks,
+  serviceChecks,
 ]

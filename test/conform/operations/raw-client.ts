@@ -17,6 +17,8 @@ export interface RawRequest {
   /** How it is signed; 'header' where absent. */
   readonly sign?: 'header' | 'query' | 'none'
   readonly credentials?: Credentials
+  /** Whose scope it is signed in; S3's where absent. */
+  readonly service?: string
   /** The signer's clock. */
   readonly now?: Date
   readonly expiresSeconds?: number
@@ -96,7 +98,15 @@ export class RawClient {
   #sign(request: RawRequest, body: Buffer): { target: string; headers: Record<string, string> } {
     const { method, path, query = {}, headers = {}, now = new Date() } = request
     const credentials = request.credentials ?? this.#credentials
-    const parts = { method, host: headers['host'] ?? this.#endpoint.host, path, query, headers, body }
+    const parts = {
+      method,
+      host: headers['host'] ?? this.#endpoint.host,
+      path,
+      query,
+      headers,
+      body,
+      ...(request.service === undefined ? {} : { service: request.service }),
+    }
     const rawQuery = canonicalQuery(query)
     const plain = rawQuery === '' ? path : `${path}?${rawQuery}`
     switch (request.sign ?? 'header') {

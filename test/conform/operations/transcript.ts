@@ -18,7 +18,7 @@ const IGNORED_FIELDS: ReadonlySet<string> = new Set([
 const IGNORED_IN_ERRORS: ReadonlySet<string> = new Set(['accept-ranges', 'content-length', 'content-range'])
 
 /** Fields and elements whose value a server makes up, and that come back in later requests. */
-const MADE_UP: readonly RegExp[] = [/^x-amz-.*version-id$/i, /version-?id$/i, /uploadid/i, /token/i, /version-?id-?marker/i]
+const MADE_UP: readonly RegExp[] = [/^x-amz-.*version-id$/i, /version-?id$/i, /uploadid/i, /token/i, /version-?id-?marker/i, /^roleid$/i]
 /** Made up, and never asked for again. */
 const PASSING: ReadonlySet<string> = new Set([
   'RequestId',

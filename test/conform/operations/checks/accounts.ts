@@ -1,6 +1,7 @@
-import { createHash, createHmac } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import type { S3 } from '@aws-sdk/client-s3'
 import type { Credentials } from '../../../clients/sign.ts'
+import { hmacSha1, oldSignature } from '../old-signature.ts'
 import type { Check, CheckGroup, Trial } from '../trial.ts'
 
 const BODY = 'whose is this'
@@ -145,11 +146,6 @@ const versions: Check = async (t) => {
   other.destroy()
 }
 
-/** Signature Version 2 (S3 API reference, "Signing and authenticating REST requests"); `when`: a Date field, or an expiry in seconds. */
-function oldSignature(method: string, resource: string, when: string, { secretAccessKey }: Credentials): string {
-  return createHmac('sha1', secretAccessKey).update(`${method}\n\n\n${when}\n${resource}`).digest('base64')
-}
-
 const oldSigned: Check = async (t) => {
   await t.s3.putObject({ ...t.at(), Body: BODY })
   await t.look()
@@ -157,12 +153,16 @@ const oldSigned: Check = async (t) => {
   const date = new Date().toUTCString()
   for (const by of [t.credentials, t.other, { ...t.credentials, secretAccessKey: 'guessed' }]) {
     for (const method of ['GET', 'HEAD', 'GET']) {
-      const authorization = `AWS ${by.accessKeyId}:${oldSignature(method, path, date, by)}`
+      const authorization = `AWS ${by.accessKeyId}:${oldSignature({ method, resource: path, when: date }, by)}`
       await t.may(t.send({ method, path, sign: 'none', headers: { date, authorization } }))
     }
     for (const seconds of [600, -600]) {
       const Expires = String(Math.floor(Date.now() / 1000) + seconds)
-      const query = { AWSAccessKeyId: by.accessKeyId, Expires, Signature: oldSignature('GET', path, Expires, by) }
+      const query = {
+        AWSAccessKeyId: by.accessKeyId,
+        Expires,
+        Signature: oldSignature({ method: 'GET', resource: path, when: Expires }, by),
+      }
       for (let i = 0; i < 2; i++) await t.may(t.send({ method: 'GET', path, query, sign: 'none' }))
     }
   }
@@ -173,7 +173,7 @@ async function oldForm(t: Trial, bucket: string, key: string, by: Credentials | 
   const conditions = [{ bucket }, ['starts-with', '$key', ''], { acl: 'private' }, ['content-length-range', 0, 1024]]
   const expiration = new Date(Date.now() + 600_000).toISOString()
   const policyText = Buffer.from(JSON.stringify({ expiration, conditions })).toString('base64')
-  const signed = by === undefined ? {} : { AWSAccessKeyId: by.accessKeyId, policy: policyText, signature: sha1(by, policyText) }
+  const signed = by === undefined ? {} : { AWSAccessKeyId: by.accessKeyId, policy: policyText, signature: hmacSha1(by, policyText) }
   const fields = { key, acl: 'private', ...signed }
   const parts = Object.entries(fields).map(
     ([name, value]) => `--b0\r\nContent-Disposition: form-data; name="${name}"; filename="${name}"\r\n\r\n${value}\r\n`,
@@ -181,10 +181,6 @@ async function oldForm(t: Trial, bucket: string, key: string, by: Credentials | 
   const file = '--b0\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\nfrom an old form\r\n--b0--\r\n'
   const headers = { 'content-type': 'multipart/form-data; boundary=b0' }
   await t.may(t.send({ method: 'POST', path: `/${bucket}`, headers, body: Buffer.from(parts.join('') + file), sign: 'none' }))
-}
-
-function sha1({ secretAccessKey }: Credentials, text: string): string {
-  return createHmac('sha1', secretAccessKey).update(text).digest('base64')
 }
 
 const oldForms: Check = async (t) => {

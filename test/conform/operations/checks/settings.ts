@@ -50,6 +50,31 @@ const cors: Check = async (t) => {
   await t.may(t.send({ method: 'GET', path: `/${Bucket}/shared`, headers: { origin: 'https://www.example.com' } }))
 }
 
+/** What a rule says of an object shows in its head (x-amz-expiration), from the moment at which the rule is there. */
+const expiring: Check = async (t) => {
+  const at = { Bucket: await t.ownBucket(), Key: 'old/x' }
+  const rule = { ID: 'tagged', Status: 'Enabled' as const, Expiration: { Days: 7 } }
+  const look = async (): Promise<void> => {
+    await t.reads(async () => t.s3.getObject(at))
+    await t.reads(async () => t.s3.headObject(at))
+  }
+  await t.s3.putObject({ ...at, Body: 'x' })
+  await look()
+  await t.may(t.s3.putBucketLifecycleConfiguration({ Bucket: at.Bucket, LifecycleConfiguration: LIFECYCLE }))
+  await look()
+  await t.may(t.s3.putObject({ ...at, Body: 'y' }))
+  await look()
+  const Filter = { Tag: { Key: 'kind', Value: 'old' } }
+  await t.may(t.s3.putBucketLifecycleConfiguration({ Bucket: at.Bucket, LifecycleConfiguration: { Rules: [{ ...rule, Filter }] } }))
+  await look()
+  await t.may(t.s3.putObjectTagging({ ...at, Tagging: { TagSet: [{ Key: 'kind', Value: 'old' }] } }))
+  await look()
+  await t.may(t.s3.deleteObjectTagging(at))
+  await look()
+  await t.may(t.s3.deleteBucketLifecycle({ Bucket: at.Bucket }))
+  await look()
+}
+
 export const settingChecks: CheckGroup = {
   name: 'buckets',
   checks: {
@@ -64,6 +89,7 @@ export const settingChecks: CheckGroup = {
       async (s3, Bucket) => s3.deleteBucketLifecycle({ Bucket }),
       async (s3, Bucket) => s3.getBucketLifecycleConfiguration({ Bucket }),
     ]),
+    'lifecycle rules in heads': expiring,
     website: setting([
       async (s3, Bucket) => s3.getBucketWebsite({ Bucket }),
       async (s3, Bucket) => s3.putBucketWebsite({ Bucket, WebsiteConfiguration: WEBSITE }),
