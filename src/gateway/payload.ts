@@ -24,12 +24,14 @@ const NEEDS_LENGTH: ReadonlySet<Operation> = new Set<Operation>(['PutObject', 'U
 export function clientPayload(context: RequestContext): ClientPayload {
   const { exchange, verified, request } = context
   const { body } = exchange
-  if (context.passThrough) return { payload: { kind: body.present ? 'unsigned' : 'none' }, body, length: body.present ? body.length : 0 }
+  const hasLength = body.present || headerValue(request.headers, 'content-length') !== undefined
+  if (context.passThrough) {
+    if (!hasLength && NEEDS_LENGTH.has(request.operation)) throw new Refusal('MissingContentLength')
+    return { payload: { kind: body.present ? 'unsigned' : 'none' }, body, length: body.present ? body.length : 0 }
+  }
   const declared = parsePayload(verified?.payload ?? headerValue(request.headers, 'x-amz-content-sha256'))
   if (declared.kind === 'chunked') return decodedPayload(context, declared.mode)
-  if (headerValue(request.headers, 'content-length') === undefined && !body.present && NEEDS_LENGTH.has(request.operation)) {
-    throw new Refusal('MissingContentLength')
-  }
+  if (!hasLength && NEEDS_LENGTH.has(request.operation)) throw new Refusal('MissingContentLength')
   if (!body.present) return { payload: declared.kind === 'sha256' ? declared : { kind: 'none' }, body, length: 0 }
   return { payload: declared, body, length: body.length }
 }

@@ -60,5 +60,20 @@ export const EXPLAINED: readonly ExplainedDifference[] = [
     origin: /^moto/,
     why: 'moto has one account, so this lists what other checks have made',
   },
+  {
+    check: /^fields: PUT of an object with no Content-Length$/,
+    origin: /^Ceph/,
+    why: 'an object without a length is refused, as by AWS, and not taken for an empty one',
+  },
+  {
+    check: /^fields: GET of an object with a Content-MD5 that is no base64$/,
+    origin: /^Ceph/,
+    why: 'a read has no body, so fields about one are not looked at, if the signature holds',
+  },
+  {
+    check: /^forms: without a boundary$/,
+    origin: /^Ceph/,
+    why: "a form that cannot be read is refused with AWS's code",
+  },
   { check: /^wire: no Host$/, why: 'RFC 9112 section 3.2 wants 400' },
 ]

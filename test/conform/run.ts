@@ -65,7 +65,7 @@ async function runThrough(suite: Suite, modeName: ModeName, direct: readonly Che
   }
 }
 
-async function runAll(run: Run, suites: readonly Suite[]): Promise<Row[]> {
+async function runAll(all: Run, suites: readonly Suite[]): Promise<Row[]> {
   const rows: Row[] = []
   for (const suite of suites) {
     try {
@@ -75,6 +75,8 @@ async function runAll(run: Run, suites: readonly Suite[]): Promise<Row[]> {
       continue
     }
     say(`${suite.name}: ${suite.title}`)
+    const { origin } = all
+    const run = suite.needsPlainKey === true ? { ...all, origin: { ...origin, credentials: origin.plain ?? origin.credentials } } : all
     const direct = await runDirect(suite, run)
     await writeFile(join(run.runDirectory, `${suite.name}-direct.json`), JSON.stringify(direct, undefined, 1))
     say(`  direct: ${direct.filter((one) => one.outcome === 'pass').length} of ${direct.length} pass`)

@@ -40,6 +40,8 @@ export interface Suite {
   readonly callsBetween: boolean
   /** Makes no change at the origin that outlives it and needs no right to create buckets. */
   readonly readOnly: boolean
+  /** It puts the key into URIs as it is, so it needs one that can stand there. */
+  readonly needsPlainKey?: boolean
   /** Installs what it needs. Rejects where this machine cannot run it. */
   prepare(): Promise<void>
   run(target: SuiteTarget): Promise<CheckResult[]>

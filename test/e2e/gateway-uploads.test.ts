@@ -232,9 +232,15 @@ test('chunks of a request that nobody signed cannot be checked', async (t) => {
   assert.deepEqual(origin.requests, [])
 })
 
-test('an upload without a length is answered 411, and the origin is not asked', async (t) => {
+for (const identity of ['verified', 'pass-through'] as const) {
+  test(`an upload without a length is answered 411 where clients are ${identity}, and the origin is not asked`, async (t) => {
+    await missingLength(t, identity)
+  })
+}
+
+async function missingLength(t: TestContext, identity: 'verified' | 'pass-through'): Promise<void> {
   const origin = new FunctionOrigin(() => reply(200))
-  const proxy = await proxyFor(t, { origin })
+  const proxy = await proxyFor(t, { origin, identity })
   const heads = [`PUT ${PATH} HTTP/1.1\r\nHost: h\r\n\r\n`, `PUT ${PATH}?partNumber=1&uploadId=u HTTP/1.1\r\nHost: h\r\n\r\n`]
   for (const head of heads) {
     const raw = await RawClient.connect(portOf(proxy))
@@ -251,7 +257,7 @@ test('an upload without a length is answered 411, and the origin is not asked', 
     assert.equal((await raw.response()).status, 200, fields)
     raw.destroy()
   }
-})
+}
 
 test('an upload in chunks of HTTP goes up without a length: not every origin wants one', async (t) => {
   const { proxy, client, received } = await scene(t)

@@ -8,8 +8,8 @@
 #   rgw.sh wipe DIR                 stops the store and deletes the chroot
 #
 # `up` prints ready=1 and version=... on stdout; progress goes to stderr. HOTBUCKET_TEST_DEBIAN_MIRROR overrides apt's own mirrors.
-# SSE-KMS knows testkey-1 and testkey-2. pyarrow's own tests have a key of theirs in them, which the first user has, too.
-# Two users: one with the keys of RGW_ACCESS_KEY and RGW_SECRET_KEY, one of another account with those of RGW_OTHER_ACCESS_KEY and
+# SSE-KMS knows testkey-1 and testkey-2.
+# Two users: one with the keys of RGW_ACCESS_KEY and RGW_SECRET_KEY, and RGW_PLAIN_ACCESS_KEY and RGW_PLAIN_SECRET_KEY, one of another account with those of RGW_OTHER_ACCESS_KEY and
 # RGW_OTHER_SECRET_KEY.
 set -euo pipefail
 
@@ -147,6 +147,7 @@ CONF
 
 up() {
   [[ $PORT =~ ^[0-9]+$ && $MON_PORT =~ ^[0-9]+$ ]] || fail 'up needs PORT and MON_PORT'
+  : "${RGW_PLAIN_ACCESS_KEY:?}" "${RGW_PLAIN_SECRET_KEY:?}"
   : "${RGW_ACCESS_KEY:?}" "${RGW_SECRET_KEY:?}" "${RGW_OTHER_ACCESS_KEY:?}" "${RGW_OTHER_SECRET_KEY:?}"
   build
   down
@@ -176,7 +177,8 @@ up() {
   curl -sfo /dev/null "http://127.0.0.1:$PORT/" # ends the script where the server never came
   in_root timeout 60 radosgw-admin "${conf[@]}" user create --uid hotbucket --display-name 'hotbucket tests' \
     --access-key "$RGW_ACCESS_KEY" --secret-key "$RGW_SECRET_KEY" --caps 'user-policy=*;roles=*'
-  in_root timeout 60 radosgw-admin "${conf[@]}" key create --uid hotbucket --access-key arrow --secret-key apachearrow
+  in_root timeout 60 radosgw-admin "${conf[@]}" key create --uid hotbucket \
+    --access-key "$RGW_PLAIN_ACCESS_KEY" --secret-key "$RGW_PLAIN_SECRET_KEY"
   in_root timeout 60 radosgw-admin "${conf[@]}" user create --uid other --display-name 'another account' \
     --access-key "$RGW_OTHER_ACCESS_KEY" --secret-key "$RGW_OTHER_SECRET_KEY"
   exec 1>&3 2>&4

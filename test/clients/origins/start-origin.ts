@@ -5,7 +5,7 @@ import { BackgroundProcess } from '../background-process.ts'
 import { cleanEnvironment, run } from '../command.ts'
 import { goProgram } from '../install-go.ts'
 import { freePorts } from '../ports.ts'
-import { OTHER_CREDENTIALS, type OriginName, TEST_CREDENTIALS, type TestOrigin } from './test-origin.ts'
+import { OTHER_CREDENTIALS, type OriginName, PLAIN_CREDENTIALS, TEST_CREDENTIALS, type TestOrigin } from './test-origin.ts'
 
 const RGW_SCRIPT = fileURLToPath(new URL('rgw.sh', import.meta.url))
 const RGW_TIMEOUT_MS = 15 * 60_000
@@ -48,6 +48,8 @@ async function startRgw(options: OriginOptions): Promise<TestOrigin> {
   const env = cleanEnvironment(options.runDirectory, {
     RGW_ACCESS_KEY: TEST_CREDENTIALS.accessKeyId,
     RGW_SECRET_KEY: TEST_CREDENTIALS.secretAccessKey,
+    RGW_PLAIN_ACCESS_KEY: PLAIN_CREDENTIALS.accessKeyId,
+    RGW_PLAIN_SECRET_KEY: PLAIN_CREDENTIALS.secretAccessKey,
     RGW_OTHER_ACCESS_KEY: OTHER_CREDENTIALS.accessKeyId,
     RGW_OTHER_SECRET_KEY: OTHER_CREDENTIALS.secretAccessKey,
     ...pick('HOTBUCKET_TEST_DEBIAN_MIRROR', 'http_proxy', 'https_proxy'),
@@ -66,6 +68,7 @@ async function startRgw(options: OriginOptions): Promise<TestOrigin> {
       name: `Ceph RGW ${version}`,
       endpoint: `http://127.0.0.1:${port}`,
       credentials: TEST_CREDENTIALS,
+      plain: PLAIN_CREDENTIALS,
       other: OTHER_CREDENTIALS,
       port,
       disposable: true,
@@ -91,7 +94,8 @@ async function startMoto(options: OriginOptions): Promise<TestOrigin> {
   const stop = async (): Promise<void> => {
     await server.stop(5_000)
   }
-  return { name: 'moto', endpoint: `http://127.0.0.1:${port}`, credentials: TEST_CREDENTIALS, port, disposable: true, stop }
+  const keys = { credentials: TEST_CREDENTIALS, plain: PLAIN_CREDENTIALS }
+  return { name: 'moto', endpoint: `http://127.0.0.1:${port}`, ...keys, port, disposable: true, stop }
 }
 
 /** The Versity gateway over a directory: codes and fields as AWS has them, signatures checked. */

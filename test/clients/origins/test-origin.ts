@@ -6,6 +6,8 @@ export interface TestOrigin {
   readonly name: string
   readonly endpoint: string
   readonly credentials: Credentials
+  /** Another key of the first account, whose secret needs no encoding in a URI; where the server has one. */
+  readonly plain?: Credentials
   /** A key of another account, where the server has one. */
   readonly other?: Credentials
   /** The local TCP port, where the server is ours; undefined for one that was given. */
@@ -24,6 +26,9 @@ export const TEST_CREDENTIALS: Credentials = {
   secretAccessKey: 'hotbucket+test/origin=secret',
   region: 'us-east-1',
 }
+
+/** The key in pyarrow's own tests, which put it into URIs as it is. */
+export const PLAIN_CREDENTIALS: Credentials = { accessKeyId: 'arrow', secretAccessKey: 'apachearrow', region: 'us-east-1' }
 
 /** The key of a second account; hotbucket is not told of it. */
 export const OTHER_CREDENTIALS: Credentials = {
