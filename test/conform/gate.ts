@@ -48,7 +48,9 @@ export class Gate {
     const deadline = Date.now() + timeoutMs
     try {
       for (const line of this.#lines) line.holdWhereIdle()
-      while ([...this.#lines].some((line) => !line.holding) || (await inFlight()) > 0) {
+      const isBusy = (): boolean => [...this.#lines].some((line) => !line.holding)
+      // Once more after the question: a request that had to wait for the step before may have gone on meanwhile.
+      while (isBusy() || (await inFlight()) > 0 || isBusy()) {
         if (Date.now() > deadline) return false
         await pause()
       }
