@@ -39,8 +39,10 @@ export async function fuzzCorruption(options: {
   readonly seed: number
   readonly count: number
   readonly first?: number
+  /** Called after each case. */
+  readonly onCase?: (sum: CorruptionSummary) => void
 }): Promise<CorruptionSummary> {
-  const { parent, seed, count, first = 0 } = options
+  const { parent, seed, count, first = 0, onCase } = options
   const image = { directory: join(parent, 'image'), foreign: join(parent, 'foreign') }
   await fill(image.directory, 0)
   await fill(image.foreign, 1)
@@ -56,6 +58,7 @@ export async function fuzzCorruption(options: {
       const again = `node test/fuzz/disk-fuzz.ts --seed ${seed} --first ${index} --count 1`
       throw new Error(`seed ${seed}, case ${index}: ${done.join(', ')}\nagain: ${again}`, { cause: error })
     }
+    onCase?.({ cases: index - first + 1, ...sum })
   }
   return { cases: count, ...sum }
 }
