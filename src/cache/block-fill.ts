@@ -14,7 +14,6 @@ export class BlockFill {
   #prefixTo = 0
   #holds = 1
   #isFromDisk = false
-  #checksum: number | undefined
 
   constructor(blockNo: number, memory: FillMemory, mainFrom: number) {
     this.blockNo = blockNo
@@ -40,20 +39,14 @@ export class BlockFill {
     return this.#isFromDisk
   }
 
-  /** CRC-32 of the block, where that is known. */
-  get checksum(): number | undefined {
-    return this.#checksum
-  }
-
-  /** Lets `read` write the whole block into memory that is not given up before that is done. Undefined: it is not complete. */
-  async fillFromDisk(read: (target: Uint8Array) => Promise<number | undefined>): Promise<number | undefined> {
+  /** Lets `read` write the whole block into memory that is not given up before that is done. False: it is not complete. */
+  async fillFromDisk(read: (target: Uint8Array) => Promise<boolean>): Promise<boolean> {
     assert(this.mainFrom === 0 && this.#mainTo === 0, 'a block is read from disk as a whole')
     this.#holds++
     try {
-      this.#checksum = await read(this.memory.bytes)
-      this.#isFromDisk = this.#checksum !== undefined
+      this.#isFromDisk = await read(this.memory.bytes)
       if (this.#isFromDisk) this.#mainTo = this.length
-      return this.#checksum
+      return this.#isFromDisk
     } finally {
       this.release()
     }

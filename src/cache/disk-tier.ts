@@ -20,8 +20,8 @@ export interface PartShard {
 /** The blocks of one version, as far as they are on disk. */
 export interface BlocksOnDisk {
   has(blockNo: number): boolean
-  /** Fills `target` with a whole block and resolves to its CRC-32; undefined: it could not be had. */
-  read(blockNo: number, target: Uint8Array): Promise<number | undefined>
+  /** Fills `target` with a whole block; false: it could not be had. */
+  read(blockNo: number, target: Uint8Array): Promise<boolean>
 }
 
 /** Counts since the disk was attached, beside those of its shards. */
@@ -179,18 +179,17 @@ export class DiskTier {
     reader: DiskReader,
     block: { readonly version: ObjectVersion; readonly blockNo: number },
     target: Uint8Array,
-  ): Promise<number | undefined> {
+  ): Promise<boolean> {
     const found = reader.find(reader.blockHash(reader.versionHash(block.version), block.blockNo), true)
-    if (found === undefined) return undefined
+    if (found === undefined) return false
     this.#reading++
     try {
-      const checksum = await reader.readWhole(found, block, target)
-      if (checksum === undefined) this.counters.failures++
-      else {
+      const isRead = await reader.readBlock(found, { ...block, from: 0, to: target.length }, target)
+      if (isRead) {
         this.counters.hits++
         this.counters.hitBytes += target.length
-      }
-      return checksum
+      } else this.counters.failures++
+      return isRead
     } finally {
       reader.release(found)
       this.#reading--

@@ -191,9 +191,9 @@ export class FillRun {
   async #fillFromDisk(disk: BlocksOnDisk): Promise<void> {
     while (this.#onDiskTo < this.end) {
       const fill = this.#begin() ?? (await this.#beginLater())
-      const checksum = await fill.fillFromDisk(async (target) => disk.read(fill.blockNo, target))
+      const isRead = await fill.fillFromDisk(async (target) => disk.read(fill.blockNo, target))
       this.#abort.signal.throwIfAborted()
-      if (checksum === undefined) return
+      if (!isRead) return
       this.#filling = undefined
       this.#onDiskTo = blockEndAfter(this.#onDiskTo, this.version.sizeBytes)
       this.#complete(fill)
@@ -307,7 +307,7 @@ export class FillRun {
       return
     }
     if (reservation.draft.kind === 'head') commitWholeObject(this.#context.store, reservation)
-    else if (fill.isFromDisk) this.#context.store.commitBlockFromDisk(reservation, fill.checksum)
+    else if (fill.isFromDisk) this.#context.store.commitBlockFromDisk(reservation)
     else this.#context.store.commit(reservation)
     this.#live.committed(fill)
   }

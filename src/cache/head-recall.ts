@@ -1,11 +1,10 @@
 import type { Clock } from '../base/clock.ts'
 import type { ObjectVersion } from './api.ts'
 import type { DiskHead, DiskReader, FoundOnDisk } from './disk/disk-reader.ts'
-import { RECORD_HEADER_BYTES } from './disk/disk-record.ts'
+import { RECORD_HEADER_BYTES, type RecordHeader } from './disk/disk-record.ts'
 import type { TierCounters } from './disk-tier.ts'
 import type { Generations } from './generations.ts'
-import { LONG_BODY_BYTES } from './offer-to-disk.ts'
-import { writeHeadHeader, type HeaderFields } from './record.ts'
+import { writeHeadHeader, type HeadFields } from './record.ts'
 import type { RecordStore, ReservedHead } from './record-store.ts'
 
 /** Heads that the origin has to be asked about, kept with their bodies until it answered. */
@@ -28,14 +27,12 @@ export interface HeadRecallParts {
   readonly counters: TierCounters
 }
 
-/** The fields of a head's record that do not follow from where it will stand. */
-type HeadFields = Omit<HeaderFields, 'hash' | 'recordBytes'>
-
 /** Brings heads from disk into memory: one read for all who ask, so many bytes at once. */
 export class HeadRecall {
   readonly #parts: HeadRecallParts
   readonly #recalls = new Map<string, Promise<Recalled>>()
-  readonly #turns: (() => void)[] = []
+  /** Those that wait for others to be done, because together they would read too much at once. */
+  readonly #waiting: Recall[] = []
   #readingBytes = 0
   readonly #unproven = new Map<string, DiskHead>()
   #unprovenBytes = 0
@@ -58,12 +55,12 @@ export class HeadRecall {
       this.#parts.counters.misses++
       return undefined
     }
-    const recalled = this.#inTurn(reader, found, key).finally(() => {
-      reader.release(found)
-      this.#recalls.delete(key)
-    })
-    this.#recalls.set(key, recalled)
-    return recalled
+    const { promise, resolve, reject } = Promise.withResolvers<Recalled>()
+    this.#recalls.set(key, promise)
+    const recall = { reader, found, key, generation: this.#parts.generations.of(key), resolve, reject }
+    if (this.#fits(found.recordBytes)) this.#begin(recall)
+    else this.#waiting.push(recall)
+    return promise
   }
 
   /** What is known of an unproven head is outdated. */
@@ -88,27 +85,48 @@ export class HeadRecall {
     await Promise.all(this.#recalls.values())
   }
 
-  async #inTurn(reader: DiskReader, found: FoundOnDisk, key: string): Promise<Recalled> {
-    const generation = this.#parts.generations.of(key)
-    const isCurrent = (): boolean => generation === this.#parts.generations.of(key) && !this.#isClosed
-    const bytes = found.recordBytes
-    while (this.#readingBytes > 0 && this.#readingBytes + bytes > this.#readingBytesMax) {
-      await new Promise<void>((resolve) => {
-        this.#turns.push(resolve)
-      })
+  #fits(bytes: number): boolean {
+    return this.#readingBytes === 0 || this.#readingBytes + bytes <= this.#readingBytesMax
+  }
+
+  #begin(recall: Recall): void {
+    const { reader, found } = recall
+    this.#readingBytes += found.recordBytes
+    if (reader.isEncrypted || !reader.isProven(found)) this.#beginCopy(recall)
+    else this.#readInPlace(recall)
+  }
+
+  #beginCopy(recall: Recall): void {
+    this.#readCopy(recall).then(
+      (recalled) => this.#end(recall, recalled),
+      (error: unknown) => this.#fail(recall, error),
+    )
+  }
+
+  #end(recall: Recall, recalled: Recalled): void {
+    this.#count(recalled, recall.found.recordBytes)
+    this.#release(recall)
+    recall.resolve(recalled)
+  }
+
+  /** A broken invariant is whoever asked's to report. */
+  #fail(recall: Recall, error: unknown): void {
+    this.#release(recall)
+    recall.reject(error)
+  }
+
+  #release({ reader, found, key }: Recall): void {
+    reader.release(found)
+    this.#recalls.delete(key)
+    this.#readingBytes -= found.recordBytes
+    for (let next = this.#waiting[0]; next !== undefined && this.#fits(next.found.recordBytes); next = this.#waiting[0]) {
+      this.#waiting.shift()
+      this.#begin(next)
     }
-    this.#readingBytes += bytes
-    try {
-      const inPlace = !reader.isEncrypted && reader.isProven(found)
-      const recalled = await (inPlace
-        ? this.#readInPlace(reader, found, { key, isCurrent })
-        : this.#readCopy(reader, found, { key, isCurrent }))
-      this.#count(recalled, bytes)
-      return recalled
-    } finally {
-      this.#readingBytes -= bytes
-      for (const turn of this.#turns.splice(0)) turn()
-    }
+  }
+
+  #isCurrent({ key, generation }: Recall): boolean {
+    return generation === this.#parts.generations.of(key) && !this.#isClosed
   }
 
   get #readingBytesMax(): number {
@@ -125,32 +143,42 @@ export class HeadRecall {
   }
 
   /** Names, metadata and body go from the disk to where they will stand in memory: both records have them one after another. */
-  async #readInPlace(reader: DiskReader, found: FoundOnDisk, about: RecallAbout): Promise<Recalled> {
+  #readInPlace(recall: Recall): void {
     const { store } = this.#parts
+    const { reader, found } = recall
     const reserved = store.reserveHead(found.hash, found.recordBytes - RECORD_HEADER_BYTES)
-    if (reserved === undefined) return 'missed'
-    try {
-      const read = await reader.readRest(found, reserved.rest)
-      const { key, isCurrent } = about
-      const isOurs = read !== undefined && reserved.rest.toString('latin1', 0, read.header.keyBytes) === key
-      if (isOurs && isCurrent() && !this.#isFromFuture(read.header)) {
-        return this.#commit(reserved, read.header, {
-          key,
-          bodyChecksum: read.header.bodyBytes < LONG_BODY_BYTES ? undefined : read.bodyChecksum,
-        })
-      }
-      store.discard(reserved)
-      return isOurs && isCurrent() ? await this.#readCopy(reader, found, about) : 'missed'
-    } finally {
-      store.finder.unpin(reserved.segment)
+    if (reserved === undefined) {
+      this.#end(recall, 'missed')
+      return
     }
+    reader.readRest(found, reserved.rest, (header) => {
+      try {
+        const recalled = this.#commitInPlace(recall, reserved, header)
+        if (recalled === undefined) this.#beginCopy(recall)
+        else this.#end(recall, recalled)
+      } catch (error) {
+        this.#fail(recall, error)
+      } finally {
+        store.finder.unpin(reserved.segment)
+      }
+    })
+  }
+
+  /** Undefined: it has to be read another way. */
+  #commitInPlace(recall: Recall, reserved: ReservedHead, header: RecordHeader | undefined): Recalled | undefined {
+    const { key } = recall
+    const isOurs = header !== undefined && reserved.rest.toString('latin1', 0, header.keyBytes) === key && this.#isCurrent(recall)
+    if (isOurs && !this.#isFromFuture(header)) return this.#commit(key, reserved, header)
+    this.#parts.store.discard(reserved)
+    return isOurs ? undefined : 'missed'
   }
 
   /** By way of memory of its own. */
-  async #readCopy(reader: DiskReader, found: FoundOnDisk, { key, isCurrent }: RecallAbout): Promise<Recalled> {
+  async #readCopy(recall: Recall): Promise<Recalled> {
     const { store } = this.#parts
+    const { reader, found, key } = recall
     const head = await reader.readHead(found, key)
-    if (head === undefined || !isCurrent()) return 'missed'
+    if (head === undefined || !this.#isCurrent(recall)) return 'missed'
     if (!head.proven || this.#isFromFuture(head)) {
       this.#keepUnproven(head)
       return 'unproven'
@@ -162,18 +190,14 @@ export class HeadRecall {
     reserved.rest.write(names, 0, 'latin1')
     reserved.rest.set(body, names.length)
     const lengths = { keyBytes: key.length, etagBytes: etag.length, metaBytes: meta.length, bodyBytes: body.length }
-    const recalled = this.#commit(reserved, { ...lengths, sizeBytes, validatedAtMs }, { key, bodyChecksum: undefined })
+    const recalled = this.#commit(key, reserved, { ...lengths, sizeBytes, validatedAtMs })
     store.finder.unpin(reserved.segment)
     return recalled
   }
 
-  #commit(
-    reserved: ReservedHead,
-    fields: HeadFields,
-    about: { readonly key: string; readonly bodyChecksum: number | undefined },
-  ): Recalled {
+  #commit(key: string, reserved: ReservedHead, fields: HeadFields): Recalled {
     const { store } = this.#parts
-    const present = store.finder.findHead(about.key, false)
+    const present = store.finder.findHead(key, false)
     if (present !== undefined) {
       // Learned while this was read: it is newer.
       store.finder.unpin(present.segment)
@@ -184,8 +208,8 @@ export class HeadRecall {
       store.discard(reserved)
       return 'missed'
     }
-    writeHeadHeader(reserved.view, reserved.offset, { ...fields, hash: reserved.hash, recordBytes: reserved.recordBytes })
-    store.commitHeadFromDisk(reserved, about.bodyChecksum)
+    writeHeadHeader(reserved.view, reserved.offset, fields, reserved)
+    store.commitHeadFromDisk(reserved)
     return 'promoted'
   }
 
@@ -204,8 +228,12 @@ export class HeadRecall {
   }
 }
 
-/** Whose head it is, and whether what is read of it may still be used. */
-interface RecallAbout {
+/** One head on its way into memory, for all who ask. */
+interface Recall {
+  readonly reader: DiskReader
+  readonly found: FoundOnDisk
   readonly key: string
-  readonly isCurrent: () => boolean
+  readonly generation: number
+  readonly resolve: (recalled: Recalled) => void
+  readonly reject: (error: unknown) => void
 }

@@ -98,8 +98,7 @@ export class RecordStore {
     const room = this.#room(hash, recordBytes)
     if (room === undefined) return undefined
     const { view, offset } = room
-    const fields = { hash, recordBytes, keyBytes: 0, etagBytes: 0, metaBytes: 0, bodyBytes: 0, sizeBytes: 0, validatedAtMs: 0 }
-    record.writeHeadHeader(view, offset, fields)
+    record.writeHeadHeader(view, offset, NO_FIELDS, { hash, recordBytes })
     return { ...room, hash, recordBytes, rest: view.bytes.subarray(offset + HEADER_BYTES, offset + HEADER_BYTES + bytes) }
   }
 
@@ -123,15 +122,15 @@ export class RecordStore {
     this.onCommitted(reservation)
   }
 
-  /** The same for what came from the disk, where its body was compared with this checksum (CRC-32 from 0), if that is known. */
-  commitBlockFromDisk(reservation: Reservation, bodyChecksum: number | undefined): void {
-    record.commitChecked(reservation.view, reservation.offset, bodyChecksum)
+  /** The same for what came from the disk, where it was compared with its checksum. */
+  commitBlockFromDisk(reservation: Reservation): void {
+    record.commitChecked(reservation.view, reservation.offset)
     this.#publish(reservation, this.#slotOfSame(reservation.draft, record.recordHash(reservation.view, reservation.offset)))
   }
 
   /** The same for a head of a key of which there is none here. */
-  commitHeadFromDisk(reserved: ReservedHead, bodyChecksum: number | undefined): void {
-    record.commitChecked(reserved.view, reserved.offset, bodyChecksum)
+  commitHeadFromDisk(reserved: ReservedHead): void {
+    record.commitChecked(reserved.view, reserved.offset)
     record.setOnDisk(reserved.view, reserved.offset)
     // It was brought here for a reader who finds it in a moment: that is no second use.
     this.#index.setFrequency(this.#publish(reserved, undefined), -1)
@@ -293,3 +292,5 @@ export class RecordStore {
 }
 
 const EMPTY = new Uint8Array(0)
+
+const NO_FIELDS = { keyBytes: 0, etagBytes: 0, metaBytes: 0, bodyBytes: 0, sizeBytes: 0, validatedAtMs: 0 } as const

@@ -14,7 +14,7 @@ import { HEADER_BYTES, nameFits, type NameHash, type NameHasher } from './name-h
  * | word | content | changes after commit |
  * |---|---|---|
  * | 0 | state: filling, committed, dead | no |
- * | 1 | 1 after the checksum was compared once | yes |
+ * | 1 | 1 after the checksum was compared once; 2: the bytes were compared before they came here, and have no checksum | yes |
  * | 2–3 | validatedAtMs, float64 | yes |
  * | 4 | CRC-32 of everything from word 6 to the end of the body | no |
  * | 5 | of a head: 1 while the disk tier has it just as it stands here | yes |
@@ -44,6 +44,8 @@ const BLOCK_NO = 13
 const SIZE_DOUBLE = 7
 
 const CHECKED_FROM_BYTE = GRANULES * 4
+
+const VERIFIED_WITHOUT_CHECKSUM = 2
 
 const FILLING = 0x48420001
 const COMMITTED = 0x48420002
@@ -124,25 +126,21 @@ export function commitRecord(view: SegmentView, offset: number): void {
   Atomics.store(view.words, offset / 4 + STATE, COMMITTED)
 }
 
-/** The same for a record whose body was compared with its checksum (CRC-32 from 0): where that is known, the body is not read again. */
-export function commitChecked(view: SegmentView, offset: number, bodyChecksum: number | undefined): void {
-  const bodyBytes = view.words[offset / 4 + BODY_LENGTH] ?? 0
-  view.words[offset / 4 + CHECKSUM] =
-    bodyChecksum === undefined ? checksumOf(view, offset) | 0 : shiftChecksum(checksumBeforeBody(view, offset), bodyBytes) ^ bodyChecksum
-  view.words[offset / 4 + VERIFIED] = 1
+/** The same for a record whose bytes were just compared with what was written: a checksum is computed when somebody asks for one. */
+export function commitChecked(view: SegmentView, offset: number): void {
+  view.words[offset / 4 + VERIFIED] = VERIFIED_WITHOUT_CHECKSUM
   Atomics.store(view.words, offset / 4 + STATE, COMMITTED)
 }
 
-/** CRC-32 of the body of a committed record, found without reading the body. */
-export function bodyChecksumOf(view: SegmentView, offset: number): number {
+/** CRC-32 of the body of a committed record, found without reading the body; undefined where it cannot be. */
+export function bodyChecksumOf(view: SegmentView, offset: number): number | undefined {
   const word = offset / 4
+  if (view.words[word + VERIFIED] === VERIFIED_WITHOUT_CHECKSUM) return undefined
   return ((view.words[word + CHECKSUM] ?? 0) ^ shiftChecksum(checksumBeforeBody(view, offset), view.words[word + BODY_LENGTH] ?? 0)) >>> 0
 }
 
 /** What stands in a record's header; its names and metadata are in their place already. */
-export interface HeaderFields {
-  readonly hash: NameHash
-  readonly recordBytes: number
+export interface HeadFields {
   readonly keyBytes: number
   readonly etagBytes: number
   readonly metaBytes: number
@@ -152,15 +150,20 @@ export interface HeaderFields {
 }
 
 /** Writes the header of a head in state "filling" before what follows it. A head of a whole object has all of its bytes as its body. */
-export function writeHeadHeader(view: SegmentView, offset: number, fields: HeaderFields): void {
+export function writeHeadHeader(
+  view: SegmentView,
+  offset: number,
+  fields: HeadFields,
+  { hash, recordBytes: bytes }: { readonly hash: NameHash; readonly recordBytes: number },
+): void {
   const word = offset / 4
   const { words, doubles } = view
   Atomics.store(words, word + STATE, FILLING)
   words.fill(0, word + VERIFIED, word + HEADER_BYTES / 4)
   doubles[offset / 8 + VALIDATED_AT_DOUBLE] = fields.validatedAtMs
-  words[word + GRANULES] = fields.recordBytes / GRANULE_BYTES
-  words[word + HASH_LO] = fields.hash.lo
-  words[word + HASH_HI] = fields.hash.hi
+  words[word + GRANULES] = bytes / GRANULE_BYTES
+  words[word + HASH_LO] = hash.lo
+  words[word + HASH_HI] = hash.hi
   words[word + KIND] = fields.bodyBytes === fields.sizeBytes ? KIND_HEAD_WITH_BODY : KIND_HEAD
   words[word + NAME_LENGTHS] = fields.keyBytes | (fields.etagBytes << 16)
   words[word + META_LENGTH] = fields.metaBytes
@@ -304,11 +307,16 @@ export function blockNoOf(view: SegmentView, offset: number): number {
 }
 
 export function isVerified(view: SegmentView, offset: number): boolean {
-  return view.words[offset / 4 + VERIFIED] === 1
+  return view.words[offset / 4 + VERIFIED] !== 0
 }
 
-/** Compares the checksum; remembers that it was right. */
+/** Compares the checksum, or makes one where there is none; remembers that it was right. */
 export function verifyRecord(view: SegmentView, offset: number): boolean {
+  if (view.words[offset / 4 + VERIFIED] === VERIFIED_WITHOUT_CHECKSUM) {
+    Atomics.store(view.words, offset / 4 + CHECKSUM, checksumOf(view, offset) | 0)
+    Atomics.store(view.words, offset / 4 + VERIFIED, 1)
+    return true
+  }
   if (checksumOf(view, offset) !== (view.words[offset / 4 + CHECKSUM] ?? 0) >>> 0) return false
   view.words[offset / 4 + VERIFIED] = 1
   return true

@@ -67,7 +67,7 @@ export async function inquire(gateway: Gateway, inquiry: Inquiry): Promise<Findi
   const owner = gateway.cache.ownerOf(inquiry.object.cacheKey)
   if (owner === gateway.worker) return inquireHere(gateway, inquiry)
   if (inquiry.itself) return gateway.peers.ask(owner, inquiry)
-  return share(gateway, inquiry, async () => gateway.peers.ask(owner, inquiry))
+  return share(gateway, flightName(gateway, inquiry, 'owner'), async () => gateway.peers.ask(owner, inquiry))
 }
 
 /** Answers another worker, whose object this is not: what that worker did not find may be here by now, or on its way. */
@@ -109,24 +109,25 @@ async function confirmUnproven(gateway: Gateway, inquiry: Inquiry): Promise<Find
 
 async function inquireOrigin(gateway: Gateway, inquiry: Inquiry): Promise<Findings> {
   if (inquiry.itself && inquiry.kind === 'known') return ask(gateway, inquiry)
-  if (inquiry.itself && inquiry.kind === 'absent' && gateway.opening.has(flightName(gateway, inquiry))) {
+  const name = flightName(gateway, inquiry, 'origin')
+  if (inquiry.itself && inquiry.kind === 'absent' && gateway.opening.has(name)) {
     // That question may have been asked before this request came; its answer could be older than promised. The head of the
     // current version is enough: its body is shared with whoever reads the same version.
     return ask(gateway, { ...inquiry, by: inquiry.wantsError ? 'GET' : 'HEAD' })
   }
-  return share(gateway, inquiry, async () => ask(gateway, inquiry))
+  return share(gateway, name, async () => ask(gateway, inquiry))
 }
 
-async function share(gateway: Gateway, inquiry: Inquiry, start: () => Promise<Findings>): Promise<Findings> {
-  const { answer, led } = gateway.opening.join(flightName(gateway, inquiry), start)
+async function share(gateway: Gateway, name: string, start: () => Promise<Findings>): Promise<Findings> {
+  const { answer, led } = gateway.opening.join(name, start)
   const findings = await answer
   return led ? findings : { ...findings, led: false }
 }
 
 /** Questions from before an invalidation have other names, so that nobody who comes after it joins them. */
-function flightName(gateway: Gateway, inquiry: Inquiry): string {
+function flightName(gateway: Gateway, inquiry: Inquiry, whom: 'owner' | 'origin'): string {
   const { cacheKey } = inquiry.object
-  const kind = inquiry.kind === 'known' ? 'known' : `${inquiry.by} ${inquiry.recalls} ${inquiry.asks}`
+  const kind = inquiry.kind === 'known' ? 'known' : whom === 'origin' ? inquiry.by : `${inquiry.by} ${inquiry.recalls} ${inquiry.asks}`
   return `${kind}\0${gateway.cache.generation(cacheKey)}\0${cacheKey}`
 }
 

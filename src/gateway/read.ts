@@ -40,7 +40,7 @@ async function readOn(context: ReadContext, first: { readonly wish: ClientWish; 
     try {
       const next: Next = await acted
       if (next === 'done') return
-      if (next === 'recalled') recalled = true
+      if (next === 'promoted') recalled = true
       else confirmedEtag = next.confirmedEtag
     } catch (error) {
       if (!(error instanceof VersionGone) || context.exchange.started) throw error
@@ -69,8 +69,8 @@ function lookUp(
   }
 }
 
-/** `recalled`: what was on disk is in memory now. */
-type Next = 'done' | 'recalled' | { readonly confirmedEtag: string }
+/** `promoted`: what was on disk is in memory now. */
+type Next = 'done' | 'promoted' | { readonly confirmedEtag: string }
 
 /** What one look into the cache found, and what follows from it. */
 interface Look {
@@ -103,7 +103,7 @@ function act(context: ReadContext, look: Look): Promise<Next> | undefined {
     case 'fetch':
       record.reason = decision.reason
       if (context.gateway.uncacheable.has(context.cacheKey)) return passUncacheable(context)
-      return fetchAbsent(context, { itself: look.itself, wantsError: false, recalls: !look.recalled, asks: true })
+      return bringAbsent(context, look)
     case 'refuse':
       // It may be on disk, which is no question to the origin.
       if (head === undefined && !look.recalled) {
@@ -185,6 +185,16 @@ interface Asking {
   readonly asks: boolean
 }
 
+/** Nothing in memory: from this worker's own disk where it is there, else as the object's owner finds it. */
+function bringAbsent(context: ReadContext, look: Look): Promise<Next> {
+  const { cache, worker } = context.gateway
+  const mayBeHere = !look.recalled && cache.ownerOf(context.cacheKey) === worker
+  const recalling = mayBeHere ? cache.recall(context.cacheKey) : undefined
+  const asking = { itself: look.itself, wantsError: false, asks: true }
+  if (recalling === undefined) return fetchAbsent(context, { ...asking, recalls: !look.recalled && !mayBeHere })
+  return recalling.then((recalled) => (recalled === 'promoted' ? recalled : fetchAbsent(context, { ...asking, recalls: true })))
+}
+
 /** Nothing here: ask the origin, together with everyone who wants the same, and read what it brings. */
 async function fetchAbsent(context: ReadContext, asking: Asking): Promise<Next> {
   const { gateway, cacheKey } = context
@@ -227,7 +237,7 @@ async function finish(context: ReadContext, findings: Findings, how: { generatio
       sendAnswer(context, opened)
       return 'done'
     case 'recalled':
-      return 'recalled'
+      return 'promoted'
     case 'uncacheable':
       context.gateway.uncacheable.add(context.cacheKey)
       return passUncacheable(context)

@@ -20,6 +20,9 @@ interface SpaceFacts {
 /** How a file is opened. `create` makes it where it is absent, `exclusive` refuses (EEXIST) where it is there. */
 export type OpenMode = 'read' | 'write' | 'create' | 'exclusive'
 
+/** What came of a read: an error, or how many bytes were there. */
+export type ReadDone = (error: Error | undefined, bytes: number) => void
+
 /**
  * The file system as the disk tier uses it: a port, so that tests can cut writes short and return any error. Everything
  * rejects with an error that has the system's `code`. Paths are never followed through a symbolic link at their end.
@@ -29,6 +32,8 @@ export interface DiskFiles {
   close(fd: number): Promise<void>
   /** Fills the targets one after another from `position` on. Resolves to the bytes read: fewer only at the file's end. */
   read(fd: number, targets: readonly Uint8Array[], position: number): Promise<number>
+  /** The same, told by a call: many small reads feel what a promise costs. */
+  readThen(fd: number, targets: readonly Uint8Array[], position: number, done: ReadDone): void
   /** Writes all of it. */
   write(fd: number, bytes: Uint8Array, position: number): Promise<void>
   setLength(fd: number, lengthBytes: number): Promise<void>
@@ -69,6 +74,7 @@ export const nodeDiskFiles: DiskFiles = {
   open: async (path, mode) => openFile(path, OPEN_FLAGS[mode], FILE_MODE),
   close: promisify(fs.close),
   read: readFull,
+  readThen,
   write: writeFull,
   setLength: promisify(fs.ftruncate),
   sync: promisify(fs.fdatasync),
@@ -108,29 +114,24 @@ export async function syncPath(files: DiskFiles, path: string): Promise<void> {
   await withFile(files, path, 'read', async (fd) => files.sync(fd))
 }
 
-// One object per read: the callback forms cost half of what promises of FileHandle do for small reads.
 async function readFull(fd: number, targets: readonly Uint8Array[], position: number): Promise<number> {
-  const [first] = targets
-  const wanted = targets.reduce((sum, target) => sum + target.length, 0)
-  let got = targets.length === 1 && first !== undefined ? await readOne(fd, first, position) : await readMany(fd, targets, position)
-  while (got > 0 && got < wanted) {
-    const more = await readMany(fd, afterBytes(targets, got), position + got)
-    if (more === 0) break
-    got += more
+  return new Promise((resolve, reject) => {
+    readThen(fd, targets, position, (error, bytes) => (error === undefined ? resolve(bytes) : reject(error)))
+  })
+}
+
+// The callback forms cost half of what promises of FileHandle do for small reads.
+function readThen(fd: number, targets: readonly Uint8Array[], position: number, done: ReadDone): void {
+  let wanted = 0
+  for (const target of targets) wanted += target.length
+  const ended = (error: Error | null, bytes: number): void => {
+    if (error !== null) done(error, 0)
+    else if (bytes === 0 || bytes === wanted) done(undefined, bytes)
+    else readThen(fd, afterBytes(targets, bytes), position + bytes, (failure, more) => done(failure, bytes + more))
   }
-  return got
-}
-
-async function readOne(fd: number, target: Uint8Array, position: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    fs.read(fd, target, 0, target.length, position, (error, bytes) => (error === null ? resolve(bytes) : reject(error)))
-  })
-}
-
-async function readMany(fd: number, targets: readonly Uint8Array[], position: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    fs.readv(fd, targets, position, (error, bytes) => (error === null ? resolve(bytes) : reject(error)))
-  })
+  const [first] = targets
+  if (targets.length === 1 && first !== undefined) fs.read(fd, first, 0, first.length, position, ended)
+  else fs.readv(fd, targets, position, ended)
 }
 
 function afterBytes(targets: readonly Uint8Array[], bytes: number): Uint8Array[] {

@@ -1,5 +1,4 @@
 // hot path
-import { crc32 } from 'node:zlib'
 import type { ObjectVersion } from '../api.ts'
 import { blockLength } from '../block.ts'
 import { NameHasher, nameFits, type NameHash } from '../name-hash.ts'
@@ -13,7 +12,6 @@ import {
   readRecordHeader,
   readSplitHeader,
   RECORD_HEADER_BYTES,
-  seededChecksum,
   type DiskRecord,
   type RecordHeader,
   type RecordPlace,
@@ -66,6 +64,12 @@ export interface ReadObserver {
 /** A record of the open segment that is still in a buffer of the owner. */
 export type PendingBytes = (segment: number, offset: number, length: number) => Buffer | undefined
 
+/** Where bytes of a record go, which begin `from` bytes after its begin. */
+interface ReadPlan {
+  readonly targets: readonly Uint8Array[]
+  readonly from: number
+}
+
 export interface ReaderParts {
   readonly context: ShardContext
   /** The directory's, so that names are the same in every process that opens it. */
@@ -90,6 +94,8 @@ export class DiskReader {
   readonly #observer: ReadObserver
   readonly #monotonicMs: () => number
   readonly #pending: PendingBytes | undefined
+  /** Room for the fixed headers of heads, used again and again. */
+  readonly #fixedParts: Buffer[] = []
   #turn = 0
 
   constructor(parts: ReaderParts) {
@@ -159,7 +165,7 @@ export class DiskReader {
   /** Fills `target` with a range of a block; false: a miss, and `target` may hold anything. */
   async readBlock(found: FoundOnDisk, range: BlockRange, target: Uint8Array): Promise<boolean> {
     const isWhole = range.from === 0 && range.to === blockLength(range.version.sizeBytes, range.blockNo)
-    if (this.#context.cipher === undefined && isWhole) return (await this.#readWholeBlock(found, range, target)) !== undefined
+    if (this.#context.cipher === undefined && isWhole) return this.#readWholeBlock(found, range, target)
     if (this.#context.cipher === undefined && found.verified) return this.#readPartOfBlock(found, range, target)
     const record = await this.readRecord(found)
     if (record === undefined || record.blockNo !== range.blockNo || !isOfVersion(record, range.version)) return false
@@ -168,33 +174,16 @@ export class DiskReader {
   }
 
   /**
-   * Fills `target` with a whole block and returns the CRC-32 of its bytes, to which they were compared at least once by this process;
-   * undefined: a miss, and `target` may hold anything.
+   * Fills `rest` with what follows the fixed header of a head (key, ETag, metadata and body), and calls `done` with the header, maybe at once.
+   * Undefined: a miss. For directories that are not encrypted. Told by a call, because a small hit feels each promise.
    */
-  async readWhole(found: FoundOnDisk, block: BlockName, target: Uint8Array): Promise<number | undefined> {
-    if (this.#context.cipher === undefined) {
-      const header = await this.#readWholeBlock(found, block, target)
-      return header === undefined ? undefined : seededChecksum(header.bodyChecksum, this.#context.format.checksumSeed, header.bodyBytes)
-    }
-    const record = await this.readRecord(found)
-    if (record === undefined || record.blockNo !== block.blockNo || !isOfVersion(record, block.version)) return undefined
-    target.set(record.body)
-    return crc32(record.body)
-  }
-
-  /**
-   * Fills `rest` with what follows the fixed header of a head (key, ETag, metadata and body); returns the header, and the body's CRC-32. Undefined:
-   * a miss. For directories that are not encrypted.
-   */
-  async readRest(found: FoundOnDisk, rest: Buffer): Promise<{ readonly header: RecordHeader; readonly bodyChecksum: number } | undefined> {
-    const fixed = Buffer.allocUnsafe(RECORD_HEADER_BYTES)
-    if (!(await this.#fill(found, [fixed, rest], 0))) return undefined
-    const header = this.#checked(found, readSplitHeader(fixed, rest, this.#place(found), this.#context.format))
-    if (header === undefined || header.kind !== 'head' || header.encrypted) return undefined
-    const bodyAt = namesEnd(header) - RECORD_HEADER_BYTES
-    if (!this.#checkBody(found, rest.subarray(bodyAt, bodyAt + header.bodyBytes), header)) return undefined
-    const { checksumSeed } = this.#context.format
-    return { header, bodyChecksum: seededChecksum(header.bodyChecksum, checksumSeed, header.bodyBytes) }
+  readRest(found: FoundOnDisk, rest: Buffer, done: (header: RecordHeader | undefined) => void): void {
+    const fixed = this.#fixedParts.pop() ?? Buffer.allocUnsafeSlow(RECORD_HEADER_BYTES)
+    this.#fill(found, { targets: [fixed, rest], from: 0 }, (filled) => {
+      const header = filled ? this.#checkedHead(found, fixed, rest) : undefined
+      this.#fixedParts.push(fixed)
+      done(header)
+    })
   }
 
   get isEncrypted(): boolean {
@@ -221,7 +210,7 @@ export class DiskReader {
   /** Whatever was found, as it was stored; undefined: a miss. The body lies in memory of its own. */
   async readRecord(found: FoundOnDisk): Promise<DiskRecord | undefined> {
     const bytes = Buffer.allocUnsafeSlow(found.recordBytes)
-    if (!(await this.#fill(found, [bytes], 0))) return undefined
+    if (!(await this.#filled(found, [bytes], 0))) return undefined
     const place = this.#place(found)
     const header = this.#checkedHeader(found, bytes, place)
     if (header === undefined) return undefined
@@ -239,19 +228,19 @@ export class DiskReader {
   }
 
   /** Straight into the target: only what stands before the body is read into memory of its own. */
-  async #readWholeBlock(found: FoundOnDisk, { version, blockNo }: BlockName, target: Uint8Array): Promise<RecordHeader | undefined> {
+  async #readWholeBlock(found: FoundOnDisk, { version, blockNo }: BlockName, target: Uint8Array): Promise<boolean> {
     const names = Buffer.allocUnsafe(bodyOffset(version, ''))
-    if (names.length + target.length > found.recordBytes || !(await this.#fill(found, [names, target], 0))) return undefined
+    if (names.length + target.length > found.recordBytes || !(await this.#filled(found, [names, target], 0))) return false
     const header = this.#checkedHeader(found, names, this.#place(found))
-    if (header === undefined || !isBlock(names, header, version, blockNo) || header.bodyBytes !== target.length) return undefined
-    return this.#checkBody(found, target, header) ? header : undefined
+    if (header === undefined || !isBlock(names, header, version, blockNo) || header.bodyBytes !== target.length) return false
+    return this.#checkBody(found, target, header)
   }
 
   async #readPartOfBlock(found: FoundOnDisk, range: BlockRange, target: Uint8Array): Promise<boolean> {
     const names = Buffer.allocUnsafe(bodyOffset(range.version, ''))
     const bodyAt = names.length
     if (bodyAt + range.to > found.recordBytes) return false
-    const parts = await Promise.all([this.#fill(found, [names], 0), this.#fill(found, [target], bodyAt + range.from)])
+    const parts = await Promise.all([this.#filled(found, [names], 0), this.#filled(found, [target], bodyAt + range.from)])
     if (!parts.every((filled) => filled)) return false
     const header = this.#checkedHeader(found, names, this.#place(found))
     return header !== undefined && isBlock(names, header, range.version, range.blockNo) && range.to <= header.bodyBytes
@@ -292,23 +281,45 @@ export class DiskReader {
     return false
   }
 
-  /** Bytes of the record from `from` on; false where they could not be had. */
-  async #fill(found: FoundOnDisk, targets: readonly Uint8Array[], from: number): Promise<boolean> {
-    const { table, files } = this.#context
+  #checkedHead(found: FoundOnDisk, fixed: Buffer, rest: Buffer): RecordHeader | undefined {
+    const header = this.#checked(found, readSplitHeader(fixed, rest, this.#place(found), this.#context.format))
+    if (header === undefined || header.kind !== 'head' || header.encrypted) return undefined
+    const bodyAt = namesEnd(header) - RECORD_HEADER_BYTES
+    const isWhole = found.verified || this.#checkBody(found, rest.subarray(bodyAt, bodyAt + header.bodyBytes), header)
+    return isWhole ? header : undefined
+  }
+
+  async #filled(found: FoundOnDisk, targets: readonly Uint8Array[], from: number): Promise<boolean> {
+    return new Promise((resolve) => this.#fill(found, { targets, from }, resolve))
+  }
+
+  /** Bytes of the record from `from` on; false where they could not be had. Calls `done` once, maybe at once. */
+  #fill(found: FoundOnDisk, { targets, from }: ReadPlan, done: (filled: boolean) => void): void {
+    const { table } = this.#context
     const offset = table.offsetOf(found.location) + from
     let bytes = 0
     for (const target of targets) bytes += target.length
-    if (offset + bytes > table.writtenTo(found.segment)) return this.#fillFromPending(found.segment, targets, offset)
-    const beganMs = this.#monotonicMs()
-    try {
-      const got = await this.#files.using(found.segment, async (fd) => files.read(fd, targets, offset))
-      this.#observer.took(got, this.#monotonicMs() - beganMs)
-      if (got === bytes) return true
-      this.#observer.damaged(found.hash, found.location)
-    } catch (error) {
-      this.#observer.failed(codeOf(error))
+    if (offset + bytes > table.writtenTo(found.segment)) {
+      done(this.#fillFromPending(found.segment, targets, offset))
+      return
     }
-    return false
+    const beganMs = this.#monotonicMs()
+    const file = this.#files.take(found.segment)
+    const ended = (error: unknown, got: number): void => {
+      this.#files.give(file)
+      if (error === undefined) {
+        this.#observer.took(got, this.#monotonicMs() - beganMs)
+        if (got < bytes) this.#observer.damaged(found.hash, found.location)
+      } else this.#observer.failed(codeOf(error))
+      done(error === undefined && got === bytes)
+    }
+    const { files } = this.#context
+    if (file.fd !== undefined) files.readThen(file.fd, targets, offset, ended)
+    else
+      file.opening.then(
+        (fd) => files.readThen(fd, targets, offset, ended),
+        (error: unknown) => ended(error, 0),
+      )
   }
 
   #fillFromPending(segment: number, targets: readonly Uint8Array[], offset: number): boolean {

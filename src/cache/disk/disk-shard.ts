@@ -303,7 +303,8 @@ export class DiskShard {
 
   #applyState(): void {
     const { state, trouble } = this.#health
-    this.context.table.setReading(state === 'off' ? 'nothing' : trouble === 'slow' ? 'sample' : 'all')
+    const reading = state === 'off' ? 'nothing' : trouble === 'slow' ? 'sample' : 'all'
+    if (this.context.table.reading !== reading) this.context.table.setReading(reading)
   }
 
   async #tick(): Promise<void> {

@@ -5,8 +5,16 @@ import type { SegmentTable } from './segment-table.ts'
 /** Descriptors that one thread keeps open of one shard, besides those in use. */
 const IDLE_DESCRIPTORS_MAX = 256
 
-interface OpenFile {
-  readonly fd: Promise<number>
+/** A file that is open, or about to be: lent by `SegmentFiles.take` until `give`. */
+export interface LentFile {
+  /** Undefined until it is open. */
+  readonly fd: number | undefined
+  readonly opening: Promise<number>
+}
+
+interface OpenFile extends LentFile {
+  fd: number | undefined
+  readonly segment: number
   /** `SegmentTable.fileOf` when it was opened. */
   readonly file: number
   users: number
@@ -33,16 +41,19 @@ export class SegmentFiles {
     return this.#open.size + this.#closing
   }
 
-  /** Calls `use` with a descriptor of the segment's file as it is now; the caller has the segment pinned. */
-  async using<T>(segment: number, use: (fd: number) => Promise<T>): Promise<T> {
-    const open = this.#take(segment)
-    try {
-      return await use(await open.fd)
-    } finally {
-      open.users--
-      if (this.#open.get(segment) !== open) this.#retire(open)
-      else if (this.#open.size > IDLE_DESCRIPTORS_MAX) this.#closeIdle()
-    }
+  /** Lends the segment's file as it is now; the caller has the segment pinned. */
+  take(segment: number): LentFile {
+    const open = this.#current(segment)
+    open.users++
+    return open
+  }
+
+  give(lent: LentFile): void {
+    // Only `take` makes them.
+    const open = lent as OpenFile
+    open.users--
+    if (this.#open.get(open.segment) !== open) this.#retire(open)
+    else if (this.#open.size > IDLE_DESCRIPTORS_MAX) this.#closeIdle()
   }
 
   /** Closes what nobody uses; the rest when it is given back. */
@@ -50,23 +61,34 @@ export class SegmentFiles {
     for (const [segment, open] of this.#open) this.#forget(segment, open)
   }
 
-  #take(segment: number): OpenFile {
+  #current(segment: number): OpenFile {
     const file = this.#table.fileOf(segment)
-    let open = this.#open.get(segment)
-    if (open !== undefined && open.file !== file) {
-      this.#forget(segment, open)
-      open = undefined
+    const open = this.#open.get(segment)
+    if (open === undefined || open.file !== file) {
+      if (open !== undefined) this.#forget(segment, open)
+      return this.#begin(segment, file)
     }
-    if (open === undefined) {
-      const made: OpenFile = { fd: this.#files.open(segmentPath(this.#directory, segment), 'read'), file, users: 0 }
-      // A failure is the user's; the next one tries again.
-      made.fd.catch(() => {
-        if (this.#open.get(segment) === made) this.#forget(segment, made)
-      })
-      open = made
-    } else this.#open.delete(segment)
+    // Their order matters only to who closes some of them.
+    if (this.#open.size > IDLE_DESCRIPTORS_MAX / 2) {
+      this.#open.delete(segment)
+      this.#open.set(segment, open)
+    }
+    return open
+  }
+
+  #begin(segment: number, file: number): OpenFile {
+    const opening = this.#files.open(segmentPath(this.#directory, segment), 'read')
+    const open: OpenFile = { fd: undefined, opening, segment, file, users: 0 }
     this.#open.set(segment, open)
-    open.users++
+    opening.then(
+      (fd) => {
+        open.fd = fd
+      },
+      // A failure is the user's; the next one tries again.
+      () => {
+        if (this.#open.get(segment) === open) this.#forget(segment, open)
+      },
+    )
     return open
   }
 
@@ -90,6 +112,6 @@ export class SegmentFiles {
   }
 
   #close(open: OpenFile): void {
-    void open.fd.then((fd) => this.#files.close(fd)).catch(() => undefined)
+    void open.opening.then((fd) => this.#files.close(fd)).catch(() => undefined)
   }
 }

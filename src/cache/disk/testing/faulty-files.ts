@@ -1,4 +1,4 @@
-import { nodeDiskFiles, type DiskFiles, type OpenMode } from '../disk-files.ts'
+import { nodeDiskFiles, type DiskFiles, type OpenMode, type ReadDone } from '../disk-files.ts'
 
 /** What is asked of the file system. */
 export type DiskOperation = keyof DiskFiles
@@ -54,6 +54,13 @@ export class FaultyFiles implements DiskFiles {
   async read(fd: number, targets: readonly Uint8Array[], position: number): Promise<number> {
     await this.#before('read', this.#pathOf(fd))
     return nodeDiskFiles.read(fd, targets, position)
+  }
+
+  readThen(fd: number, targets: readonly Uint8Array[], position: number, tell: ReadDone): void {
+    this.read(fd, targets, position).then(
+      (bytes) => tell(undefined, bytes),
+      (error: unknown) => tell(error instanceof Error ? error : new Error(String(error)), 0),
+    )
   }
 
   async write(fd: number, bytes: Uint8Array, position: number): Promise<void> {
