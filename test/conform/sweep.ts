@@ -2,6 +2,10 @@ import { difference } from '../clients/corpus.ts'
 import type { TestOrigin } from '../clients/origins/test-origin.ts'
 import { type Reply, ReferenceClient, decodeListedKey } from '../clients/reference-client.ts'
 
+/** Of larger objects only the ends are read, this many bytes of each. */
+const WHOLE_BYTES_MAX = 32 * 1024 * 1024
+const END_BYTES = 4 * 1024 * 1024
+
 /** An object that hotbucket answered for, as its log names it. */
 export interface TouchedObject {
   readonly bucket: string
@@ -74,13 +78,18 @@ export class Sweeper {
     let { objects, cached, bytes } = this.#result
     objects++
     const differences = [...this.#result.differences]
-    for (const method of ['HEAD', 'GET']) {
-      const ours = await through.send({ method, ...object, query, headers: this.#headers })
-      if (ours.status === 504 || ours.status >= 300) continue
+    const ask = async (method: string, fields: Readonly<Record<string, string>> = {}): Promise<Reply> => {
+      const ours = await through.send({ method, ...object, query, headers: { ...this.#headers, ...fields } })
+      if (ours.status >= 300) return ours
       if (method === 'GET' && isFromCache(ours)) [cached, bytes] = [cached + 1, bytes + ours.body.length]
-      const wrong = wrongWith(ours, await direct.send({ method, ...object, query }))
+      const wrong = wrongWith(ours, await direct.send({ method, ...object, query, headers: fields }))
       if (wrong !== undefined) differences.push(`${method} ${object.bucket}/${object.key} ${query['versionId'] ?? ''}: ${wrong}`)
+      return ours
     }
+    const head = await ask('HEAD')
+    const ranges = endsOf(head.status === 200 ? Number(head.headers['content-length']) : 0)
+    for (const range of ranges) await ask('GET', { range })
+    if (ranges.length === 0) await ask('GET')
     this.#result = { objects, cached, bytes, differences }
   }
 
@@ -93,6 +102,11 @@ export class Sweeper {
     const own = entries.filter((entry) => decodeListedKey(/<Key>(.*?)<\/Key>/s.exec(entry)?.[1] ?? '') === key)
     return own.flatMap((entry) => /<VersionId>(.*?)<\/VersionId>/.exec(entry)?.[1] ?? [])
   }
+}
+
+/** Ranges that are read instead of a large object. */
+function endsOf(sizeBytes: number): string[] {
+  return sizeBytes > WHOLE_BYTES_MAX ? [`bytes=0-${END_BYTES - 1}`, `bytes=${sizeBytes - END_BYTES}-`] : []
 }
 
 interface Clients {
