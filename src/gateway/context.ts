@@ -63,18 +63,28 @@ function cacheNameOf({ origin }: RequestContext): string {
 }
 
 function bucketParts(context: RequestContext): string[] {
-  return context.gateway.options.identity === 'mixed' ? [verifiedBucket(context), untouchedBucket(context)] : [bucketPart(context)]
+  const names = plainNames(context.request.bucket ?? '')
+  const untouched = (): string[] => names.map((name) => untouchedBucket(context, name))
+  if (context.gateway.options.identity === 'mixed') return [...names, ...untouched()]
+  return context.passThrough ? untouched() : names
 }
 
 function bucketPart(context: RequestContext): string {
-  return context.passThrough ? untouchedBucket(context) : verifiedBucket(context)
-}
-
-function verifiedBucket({ request }: RequestContext): string {
-  return request.bucket ?? ''
+  const bucket = context.request.bucket ?? ''
+  return context.passThrough ? untouchedBucket(context, bucket) : bucket
 }
 
 /** Where requests go up as they came, the origin reads the address, perhaps in another way than we do: then the Host is part of the name. */
-function untouchedBucket(context: RequestContext): string {
-  return `${verifiedBucket(context)}\0${context.request.host.toLowerCase()}`
+function untouchedBucket({ request }: RequestContext, bucket: string): string {
+  return `${bucket}\0${request.host.toLowerCase()}`
+}
+
+/** Whether a bucket is named with its tenant, as Ceph allows; an empty one stands for the accounts without. */
+export function namesTenant(bucket: string | undefined): boolean {
+  return bucket?.includes(':') === true
+}
+
+/** The bucket's name as it stands, and without its tenant: who belongs to that tenant leaves it out. */
+function plainNames(bucket: string): string[] {
+  return namesTenant(bucket) ? [bucket, bucket.slice(bucket.lastIndexOf(':') + 1)] : [bucket]
 }

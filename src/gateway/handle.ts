@@ -10,7 +10,7 @@ import type { Reason } from '../signals/vocabulary.ts'
 import { admitBody } from './admit-body.ts'
 import { identify } from './authenticate.ts'
 import { authorize } from './authorize.ts'
-import { cacheKeyOf, type RequestContext } from './context.ts'
+import { cacheKeyOf, namesTenant, type RequestContext } from './context.ts'
 import type { Answerable } from './answer.ts'
 import { answerFailure } from './failure.ts'
 import { forward } from './forward.ts'
@@ -161,6 +161,8 @@ function dispatch(context: RequestContext): Promise<void> | undefined {
 function bypassReason(context: RequestContext): Reason | undefined {
   const { request, verified } = context
   if (request.operation !== 'GetObject' && request.operation !== 'HeadObject') return 'uncacheable-operation'
+  // One bucket has several names then, and a write by one of them would not be seen under the other.
+  if (namesTenant(request.bucket)) return 'uncacheable-request'
   if (request.plain) return undefined
   const range = headerValue(request.headers, 'range')
   if (range !== undefined && parseRange(range) === 'unusual') return 'unusual-range'

@@ -35,7 +35,8 @@ class AccountService {
     this.asked.push(`${request.method} ${request.target} ${by}`)
     const denied = !this.readers.has(by)
     if (denied) return reply.answer(403, { 'content-type': 'application/xml' }, '<Error><Code>AccessDenied</Code></Error>')
-    const path = request.target.split('?', 1)[0] ?? ''
+    // As at Ceph: `tenant:bucket`, where who belongs to the tenant leaves it out.
+    const path = decodeURIComponent(request.target.split('?', 1)[0] ?? '').replace(/^\/[^/]*:/, '/')
     if (request.method === 'PUT') this.objects.set(path, body.toString())
     if (request.method === 'DELETE' && !path.slice(1).includes('/')) this.objects.clear()
     const text = this.objects.get(path)
@@ -115,3 +116,30 @@ test('in mixed mode a write of either kind of clients is seen by the next read o
   assert.equal((await other.ask({ method: 'DELETE', path: '/bucket' })).status, 200)
   for (const reader of readers) assert.equal((await reader.get('/bucket/key')).status, 404)
 })
+
+for (const [tenant, path] of [
+  ['no tenant', '/:bucket/key'],
+  ['a tenant', '/theirs:bucket/key'],
+] as const) {
+  test(`a bucket that is named with ${tenant} is another name of one that is cached: it is not, and writes to it are seen`, async (t) => {
+    const { service, alice, other } = await scene(t)
+    const readBoth = async (): Promise<string[]> => {
+      const answers = [await alice.get('/bucket/key'), await alice.get(path), await other.get('/bucket/key'), await other.get(path)]
+      return [...new Set(answers.map((answer) => answer.body.toString()))]
+    }
+    for (let time = 1; time <= 2; time++) assert.deepEqual(await readBoth(), ['one'])
+    for (const [writer, at] of [
+      [alice, path],
+      [other, '/bucket/key'],
+      [other, path],
+      [alice, '/bucket/key'],
+    ] as const) {
+      assert.equal((await writer.put(at, `to ${at}`)).status, 200)
+      assert.deepEqual(await readBoth(), [`to ${at}`])
+    }
+    service.takeAsked()
+    await alice.get(path)
+    await alice.get('/bucket/key')
+    assert.deepEqual(service.takeAsked(), [`GET ${path.replace(':', '%3A')} ${ORIGIN.accessKeyId}`])
+  })
+}

@@ -9,8 +9,8 @@
 #
 # `up` prints ready=1 and version=... on stdout; progress goes to stderr. HOTBUCKET_TEST_DEBIAN_MIRROR overrides apt's own mirrors.
 # SSE-KMS knows testkey-1 and testkey-2.
-# Two users: one with the keys of RGW_ACCESS_KEY and RGW_SECRET_KEY, and RGW_PLAIN_ACCESS_KEY and RGW_PLAIN_SECRET_KEY, one of another account with those of RGW_OTHER_ACCESS_KEY and
-# RGW_OTHER_SECRET_KEY.
+# Three users: one with the keys of RGW_ACCESS_KEY and RGW_SECRET_KEY, and RGW_PLAIN_ACCESS_KEY and RGW_PLAIN_SECRET_KEY, one of another account with those of RGW_OTHER_ACCESS_KEY and
+# RGW_OTHER_SECRET_KEY, and one of the tenant "tenant1" with those of RGW_TENANT_ACCESS_KEY and RGW_TENANT_SECRET_KEY.
 set -euo pipefail
 
 RELEASE=forky
@@ -147,7 +147,7 @@ CONF
 
 up() {
   [[ $PORT =~ ^[0-9]+$ && $MON_PORT =~ ^[0-9]+$ ]] || fail 'up needs PORT and MON_PORT'
-  : "${RGW_PLAIN_ACCESS_KEY:?}" "${RGW_PLAIN_SECRET_KEY:?}"
+  : "${RGW_TENANT_ACCESS_KEY:?}" "${RGW_TENANT_SECRET_KEY:?}" "${RGW_PLAIN_ACCESS_KEY:?}" "${RGW_PLAIN_SECRET_KEY:?}"
   : "${RGW_ACCESS_KEY:?}" "${RGW_SECRET_KEY:?}" "${RGW_OTHER_ACCESS_KEY:?}" "${RGW_OTHER_SECRET_KEY:?}"
   build
   down
@@ -181,6 +181,8 @@ up() {
     --access-key "$RGW_PLAIN_ACCESS_KEY" --secret-key "$RGW_PLAIN_SECRET_KEY"
   in_root timeout 60 radosgw-admin "${conf[@]}" user create --uid other --display-name 'another account' \
     --access-key "$RGW_OTHER_ACCESS_KEY" --secret-key "$RGW_OTHER_SECRET_KEY"
+  in_root timeout 60 radosgw-admin "${conf[@]}" user create --tenant tenant1 --uid tenanted --display-name 'an account of a tenant' \
+    --access-key "$RGW_TENANT_ACCESS_KEY" --secret-key "$RGW_TENANT_SECRET_KEY"
   exec 1>&3 2>&4
   echo ready=1
   in_root radosgw --version | awk '{ print "version=" $3 }'

@@ -5,7 +5,14 @@ import { BackgroundProcess } from '../background-process.ts'
 import { cleanEnvironment, run } from '../command.ts'
 import { goProgram } from '../install-go.ts'
 import { freePorts } from '../ports.ts'
-import { OTHER_CREDENTIALS, type OriginName, PLAIN_CREDENTIALS, TEST_CREDENTIALS, type TestOrigin } from './test-origin.ts'
+import {
+  OTHER_CREDENTIALS,
+  type OriginName,
+  PLAIN_CREDENTIALS,
+  TENANT_CREDENTIALS,
+  TEST_CREDENTIALS,
+  type TestOrigin,
+} from './test-origin.ts'
 
 const RGW_SCRIPT = fileURLToPath(new URL('rgw.sh', import.meta.url))
 const RGW_TIMEOUT_MS = 15 * 60_000
@@ -50,6 +57,8 @@ async function startRgw(options: OriginOptions): Promise<TestOrigin> {
     RGW_SECRET_KEY: TEST_CREDENTIALS.secretAccessKey,
     RGW_PLAIN_ACCESS_KEY: PLAIN_CREDENTIALS.accessKeyId,
     RGW_PLAIN_SECRET_KEY: PLAIN_CREDENTIALS.secretAccessKey,
+    RGW_TENANT_ACCESS_KEY: TENANT_CREDENTIALS.accessKeyId,
+    RGW_TENANT_SECRET_KEY: TENANT_CREDENTIALS.secretAccessKey,
     RGW_OTHER_ACCESS_KEY: OTHER_CREDENTIALS.accessKeyId,
     RGW_OTHER_SECRET_KEY: OTHER_CREDENTIALS.secretAccessKey,
     ...pick('HOTBUCKET_TEST_DEBIAN_MIRROR', 'http_proxy', 'https_proxy'),
@@ -70,6 +79,7 @@ async function startRgw(options: OriginOptions): Promise<TestOrigin> {
       credentials: TEST_CREDENTIALS,
       plain: PLAIN_CREDENTIALS,
       other: OTHER_CREDENTIALS,
+      tenant: TENANT_CREDENTIALS,
       port,
       disposable: true,
       stop,

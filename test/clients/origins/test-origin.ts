@@ -10,6 +10,8 @@ export interface TestOrigin {
   readonly plain?: Credentials
   /** A key of another account, where the server has one. */
   readonly other?: Credentials
+  /** A key of an account in the tenant `tenant1`, whose buckets are its own names; where the server has such. */
+  readonly tenant?: Credentials
   /** The local TCP port, where the server is ours; undefined for one that was given. */
   readonly port: number | undefined
   /** Started for this run, and gone with all that is in it after it. */
@@ -29,6 +31,13 @@ export const TEST_CREDENTIALS: Credentials = {
 
 /** The key in pyarrow's own tests, which put it into URIs as it is. */
 export const PLAIN_CREDENTIALS: Credentials = { accessKeyId: 'arrow', secretAccessKey: 'apachearrow', region: 'us-east-1' }
+
+/** The key of an account in a tenant; hotbucket is not told of it. */
+export const TENANT_CREDENTIALS: Credentials = {
+  accessKeyId: 'HOTBUCKETTESTORIGIN2',
+  secretAccessKey: 'tenant+test/account=secret',
+  region: 'us-east-1',
+}
 
 /** The key of a second account; hotbucket is not told of it. */
 export const OTHER_CREDENTIALS: Credentials = {

@@ -20,6 +20,7 @@ import { refusalChecks } from './checks/refusals.ts'
 import { serviceChecks } from './checks/services.ts'
 import { settingChecks } from './checks/settings.ts'
 import { tagChecks } from './checks/tags-and-locks.ts'
+import { tenantChecks } from './checks/tenants.ts'
 import { versionChecks } from './checks/versions.ts'
 import { wireChecks } from './checks/wire.ts'
 import type { CheckGroup } from './trial.ts'
@@ -42,6 +43,7 @@ export const CHECK_GROUPS: readonly CheckGroup[] = [
   presignedChecks,
   accessChecks,
   accountChecks,
+  tenantChecks,
   settingChecks,
   encryptionChecks,
   refusalChecks,

@@ -36,6 +36,7 @@ async function runGroups(groups: readonly CheckGroup[], target: SuiteTarget, onl
   try {
     for (const group of groups) {
       if (group.accounts === true && target.origin.other === undefined) continue
+      if (group.tenants === true && target.origin.tenant === undefined) continue
       const chosen = Object.entries(group.checks).filter(([name]) => only?.test(`${group.name}: ${name}`) !== false)
       if (chosen.length === 0) continue
       const bucket = newBucketName()
@@ -48,6 +49,7 @@ async function runGroups(groups: readonly CheckGroup[], target: SuiteTarget, onl
           endpoint: target.endpoint,
           credentials: target.credentials,
           other: target.origin.other,
+          tenant: target.origin.tenant,
           bucket,
           raw,
           agent,

@@ -15,6 +15,8 @@ export interface CheckGroup {
   readonly name: string
   /** They need a second account at the origin. */
   readonly accounts?: boolean
+  /** They need an account in a tenant at the origin. */
+  readonly tenants?: boolean
   readonly checks: Readonly<Record<string, Check>>
 }
 
@@ -25,6 +27,8 @@ export interface TrialOptions {
   readonly credentials: Credentials
   /** A key of another account, where the origin has one. */
   readonly other: Credentials | undefined
+  /** A key of an account in a tenant, where the origin has one. */
+  readonly tenant: Credentials | undefined
   readonly bucket: string
   readonly raw: RawClient
   readonly agent: Agent
@@ -86,6 +90,13 @@ export class Trial {
     const { other } = this.#options
     if (other === undefined) throw new Error('Cannot act for another account: the origin has none')
     return other
+  }
+
+  /** The key of the account in a tenant. */
+  get tenant(): Credentials {
+    const { tenant } = this.#options
+    if (tenant === undefined) throw new Error('Cannot act for a tenant: the origin has none')
+    return tenant
   }
 
   /** An SDK client whose calls are not recorded. */
