@@ -102,7 +102,7 @@ export class ReferenceClient {
 
   #path(bucket: string, key: string | undefined): string {
     const prefix = this.#endpoint.pathname.replace(/\/$/, '')
-    return `${prefix}/${bucket}${key === undefined ? '' : `/${percentEncode(key, '/')}`}`
+    return `${prefix}/${percentEncode(bucket)}${key === undefined ? '' : `/${percentEncode(key, '/')}`}`
   }
 
   #transport(): typeof http | typeof https {

@@ -79,6 +79,7 @@ async function runAll(all: Run, suites: readonly Suite[]): Promise<Row[]> {
     const run = suite.needsPlainKey === true ? { ...all, origin: { ...origin, credentials: origin.plain ?? origin.credentials } } : all
     const direct = await runDirect(suite, run)
     await writeFile(join(run.runDirectory, `${suite.name}-direct.json`), JSON.stringify(direct, undefined, 1))
+    if (direct.length === 0) throw new Error(`Cannot judge "${suite.name}": it ran no check at the origin`)
     say(`  direct: ${direct.filter((one) => one.outcome === 'pass').length} of ${direct.length} pass`)
     for (const mode of run.options.modes) {
       const row = await runThrough(suite, mode, direct, run)

@@ -21,8 +21,8 @@ export function versitygwSuite(stateDirectory: string): Suite {
 }
 
 async function runTests(program: string, target: SuiteTarget): Promise<CheckResult[]> {
-  const { accessKeyId, secretAccessKey, region } = target.credentials
-  const words = ['test', '-a', accessKeyId, '-s', secretAccessKey, '-e', target.endpoint, '-r', region, 'full-flow']
+  const { accessKeyId, secretAccessKey } = target.credentials
+  const words = ['test', '-a', accessKeyId, '-s', secretAccessKey, '-e', target.endpoint, 'full-flow']
   const options = { env: cleanEnvironment(target.workDirectory), cwd: target.workDirectory, timeoutMs: TIMEOUT_MS, okCodes: [0, 1] }
   const { stdout, stderr } = await run(program, words, options)
   await writeFile(join(target.workDirectory, 'versitygw.log'), `${stdout}\n${stderr}`)

@@ -13,8 +13,8 @@ async function ask(t: Trial, who: Who, request: { readonly method: string; reado
 /** Everybody reads by every name that the object may have, twice. */
 async function readAll(t: Trial, bucket: string, key = 'k'): Promise<void> {
   for (const name of [bucket, `:${bucket}`, `tenant1:${bucket}`]) {
-    for (const who of [...EVERYBODY, ...EVERYBODY]) await ask(t, who, { method: 'GET', path: `/${name}/${key}` })
-    for (const who of EVERYBODY) await ask(t, who, { method: 'HEAD', path: `/${name}/${key}` })
+    for (const who of [...EVERYBODY, ...EVERYBODY]) await ask(t, who, { method: 'GET', path: `/${encodeURIComponent(name)}/${key}` })
+    for (const who of EVERYBODY) await ask(t, who, { method: 'HEAD', path: `/${encodeURIComponent(name)}/${key}` })
   }
 }
 
@@ -34,15 +34,15 @@ function namesakes(acl: Readonly<Record<string, string>>): Check {
     await readAll(t, bucket)
     for (const name of [bucket, `:${bucket}`, `tenant1:${bucket}`]) {
       for (const who of EVERYBODY) {
-        await ask(t, who, { method: 'PUT', path: `/${name}/k`, body: `by ${who} as ${name}` })
+        await ask(t, who, { method: 'PUT', path: `/${encodeURIComponent(name)}/k`, body: `by ${who} as ${name.replace(bucket, 'it')}` })
         await readAll(t, bucket)
       }
-      await ask(t, 'main', { method: 'DELETE', path: `/${name}/k` })
+      await ask(t, 'main', { method: 'DELETE', path: `/${encodeURIComponent(name)}/k` })
       await readAll(t, bucket)
     }
-    await ask(t, 'main', { method: 'GET', path: `/:${bucket}` })
-    await ask(t, 'tenant', { method: 'GET', path: `/:${bucket}` })
-    await ask(t, 'main', { method: 'GET', path: `/tenant1:${bucket}` })
+    await ask(t, 'main', { method: 'GET', path: `/%3A${bucket}` })
+    await ask(t, 'tenant', { method: 'GET', path: `/%3A${bucket}` })
+    await ask(t, 'main', { method: 'GET', path: `/tenant1%3A${bucket}` })
   }
 }
 
@@ -65,10 +65,10 @@ const shut: Check = async (t) => {
   const Resource = [`arn:aws:s3:::${bucket}`, `arn:aws:s3:::${bucket}/*`]
   const body = JSON.stringify({ Version: '2012-10-17', Statement: [{ Effect: 'Allow', Principal: '*', Action: 's3:*', Resource }] })
   await readAll(t, bucket)
-  await t.may(t.send({ method: 'PUT', path: `/:${bucket}`, query: { policy: '' }, body: Buffer.from(body) }))
+  await t.may(t.send({ method: 'PUT', path: `/%3A${bucket}`, query: { policy: '' }, body: Buffer.from(body) }))
   await readAll(t, bucket)
-  await ask(t, 'tenant', { method: 'GET', path: `/:${bucket}` })
-  await t.may(t.send({ method: 'DELETE', path: `/:${bucket}`, query: { policy: '' } }))
+  await ask(t, 'tenant', { method: 'GET', path: `/%3A${bucket}` })
+  await t.may(t.send({ method: 'DELETE', path: `/%3A${bucket}`, query: { policy: '' } }))
   await readAll(t, bucket)
 }
 
