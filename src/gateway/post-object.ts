@@ -68,7 +68,7 @@ function authenticated(context: RequestContext, form: FormUpload, of: { readonly
     const scope = of.key.split(FILE_NAME_VARIABLE, 1)[0] ?? ''
     authorizeFormUpload(caller, { bucket: request.bucket ?? '', scope, fields: form.fields })
   }
-  const sent: OriginForm = { boundary: form.boundary, fields: withoutSignature(form.fields), policy }
+  const sent: OriginForm = { boundary: form.boundary, fields: withoutSignature(form.fields), fileName: form.fileName, policy }
   return { payload: { kind: 'unsigned' }, body: form.file, length: of.length - form.head.length, form: sent }
 }
 

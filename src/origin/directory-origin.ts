@@ -13,6 +13,7 @@ import { DirectoryStore } from './directory/directory-store.ts'
 import { refusalOfErrno } from './directory/errno.ts'
 import { listObjectsV1, listObjectsV2 } from './directory/list-objects.ts'
 import { abortUpload, createUpload, listParts, listUploads, uploadPart, uploadPartCopy } from './directory/multipart.ts'
+import { postObject } from './directory/post-object.ts'
 import { randomHex } from './directory/random-hex.ts'
 import { readObject } from './directory/read-object.ts'
 import { copyObject, deleteObject, putObject } from './directory/write-object.ts'
@@ -98,6 +99,7 @@ const HANDLERS: Partial<Record<Operation, DirectoryHandler>> = {
   ListObjects: listObjectsV1,
   ListObjectsV2: listObjectsV2,
   ListParts: listParts,
+  PostObject: postObject,
   PutObject: putObject,
   UploadPart: uploadPart,
   UploadPartCopy: uploadPartCopy,

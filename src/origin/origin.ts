@@ -19,6 +19,8 @@ export type Payload =
 export interface OriginForm {
   readonly boundary: string
   readonly fields: readonly FormField[]
+  /** The name that the client's machine had for the file; undefined without one. */
+  readonly fileName: string | undefined
   /** What the client signed; undefined where nobody did. */
   readonly policy: PostPolicy | undefined
 }

@@ -23,7 +23,7 @@ export interface VerifiedForm {
 }
 
 /** Fields about the signature: the policy that goes up names others. */
-const SIGNATURE_FIELDS: ReadonlySet<string> = new Set([
+export const SIGNATURE_FIELDS: ReadonlySet<string> = new Set([
   'policy',
   'x-amz-algorithm',
   'x-amz-credential',
@@ -146,7 +146,7 @@ function checkPolicy(policy: PostPolicy, fields: readonly FormField[], nowMs: nu
   }
 }
 
-interface Condition {
+export interface PolicyCondition {
   readonly operator: string
   /** In lower case. */
   readonly name: string
@@ -154,7 +154,7 @@ interface Condition {
 }
 
 /** What a condition says of fields; nothing for `content-length-range` and for what only the origin may understand. */
-function conditionsOf(condition: unknown): Condition[] {
+export function conditionsOf(condition: unknown): PolicyCondition[] {
   if (Array.isArray(condition)) {
     const [operator, name, value] = condition as unknown[]
     if (typeof operator !== 'string' || typeof name !== 'string' || !name.startsWith('$')) return []
@@ -176,6 +176,6 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-function invalidPolicy(why: string, cause?: unknown): Refusal {
+export function invalidPolicy(why: string, cause?: unknown): Refusal {
   return new Refusal('InvalidPolicyDocument', { message: `Invalid Policy: ${why}`, ...(cause === undefined ? {} : { cause }) })
 }
