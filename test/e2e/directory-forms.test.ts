@@ -119,10 +119,8 @@ test('a directory checks what the policy says of fields and file, and puts nothi
     await post({ key: 'k', 'content-type': 'a\r\nb: c' }),
     await post({ key: 'k', 'content-md5': 'XUFAKrxLKna5cZ2REBfFkg==' }),
   ].map(errorCode)
-  assert.deepEqual(codes, [
-    ...['AccessDenied', 'AccessDenied', 'AccessDenied', 'InvalidPolicyDocument', 'EntityTooSmall', 'EntityTooLarge', 'EntityTooLarge'],
-    ...['NotImplemented', 'NotImplemented', 'InvalidArgument', 'BadDigest'],
-  ])
+  const expected = 'AccessDenied AccessDenied AccessDenied InvalidPolicyDocument EntityTooSmall EntityTooLarge EntityTooLarge'
+  assert.equal(codes.join(' '), `${expected} NotImplemented NotImplemented InvalidArgument BadDigest`)
   assert.deepEqual(await readdir(join(path, 'bucket')), [])
   for (const file of ['xx', 'xxxxx']) assert.equal((await post({ key: 'k' }, { conditions, file })).status, 204, 'at the bounds')
   assert.deepEqual(await readdir(join(path, 'bucket')), ['k'])
