@@ -64,6 +64,11 @@ export class SegmentLogs {
     return Math.max(this.#policy.smallTargetBytes, free * this.#arena.segmentBytes)
   }
 
+  /** Bytes of all segments that this part of the cache has or may take, pinned or not. */
+  get capacityBytes(): number {
+    return (this.#heldCount() + this.#pool.freeCount / this.#pool.owners) * this.#arena.segmentBytes
+  }
+
   /** A place for a new record, reclaiming segments if need be; undefined while everything is pinned. */
   allocate(log: LogName, bytes: number): number | undefined {
     assert(bytes <= this.#arena.segmentBytes, 'a record fits a segment')
@@ -158,7 +163,7 @@ export class SegmentLogs {
     const first = this.#policy.victim({
       smallBytes: small.segments.length * segmentBytes,
       mainBytes: main.segments.length * segmentBytes,
-      capacityBytes: (this.#heldCount() + this.#pool.freeCount / this.#pool.owners) * segmentBytes,
+      capacityBytes: this.capacityBytes,
     })
     for (const log of [first, first === 'small' ? 'main' : 'small'] as const) {
       const segment = this.#oldestUnpinned(log)
