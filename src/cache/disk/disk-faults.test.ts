@@ -165,7 +165,10 @@ test('a disk that is slower than the origin is asked for a sample only, until it
     }
     for (let i = 0; i < 4; i++) await wholeHits(setting)
     assert.deepEqual([shard.stats().state, shard.stats().trouble], ['degraded', 'slow'])
-    files.delay = undefined
+    files.delay = (operation) => {
+      if (operation === 'read') clock.advance(10)
+      return undefined
+    }
     const { readRecords } = shard.stats()
     for (let i = 0; i < 16; i++) await wholeHits(setting)
     assert.equal(shard.stats().readRecords - readRecords, 10)

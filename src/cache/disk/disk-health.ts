@@ -36,9 +36,15 @@ const READ_ERRORS_MAX = 8
 const RETRY_AFTER_MS_MIN = 1_000
 const RETRY_AFTER_MS_MAX = 60_000
 
-/** Latencies that are looked at together. */
+/** Latencies that are looked at together, and how often. */
 const LATENCIES = 128
-const LATENCIES_MIN = 32
+const JUDGED_EVERY = 32
+
+/** Reads that end together waited together: where all of this process stood still for a while, that is one latency and not one for each. */
+const LATENCY_EVERY_MS = 10
+
+/** A hundredth of the latencies may be too long: with as few as these, so many. */
+const SLOW_LATENCIES_MAX = 2
 
 /** A sick disk is not asked all the time, and comes back by itself: the tier's judgement of what its disk does. */
 export class DiskHealth {
@@ -50,6 +56,7 @@ export class DiskHealth {
   #retryAtMs = 0
   readonly #latencies = new Float64Array(LATENCIES)
   #latencyCount = 0
+  #latencyAtMs = -Infinity
   #slowAboveMs = Infinity
 
   constructor(monotonicMs: () => number) {
@@ -82,9 +89,12 @@ export class DiskHealth {
 
   readTook(tookMs: number): void {
     this.#readErrorsInRow = 0
+    const nowMs = this.#monotonicMs()
+    if (nowMs - this.#latencyAtMs < LATENCY_EVERY_MS) return
+    this.#latencyAtMs = nowMs
     this.#latencies[this.#latencyCount % LATENCIES] = tookMs
     this.#latencyCount++
-    if (this.#latencyCount % LATENCIES_MIN === 0) this.#judgeLatency()
+    if (this.#latencyCount % JUDGED_EVERY === 0) this.#judgeLatency()
   }
 
   readFailed(code: string): void {
@@ -126,9 +136,9 @@ export class DiskHealth {
   }
 
   #judgeLatency(): void {
-    const seen = this.#latencies.slice(0, Math.min(LATENCIES, this.#latencyCount)).toSorted()
-    const p99Ms = seen[Math.floor(seen.length * 0.99)] ?? 0
-    if (p99Ms > this.#slowAboveMs) this.#suffer('slow')
+    const seen = this.#latencies.subarray(0, Math.min(LATENCIES, this.#latencyCount))
+    const slow = seen.reduce((count, tookMs) => (tookMs > this.#slowAboveMs ? count + 1 : count), 0)
+    if (slow > SLOW_LATENCIES_MAX) this.#suffer('slow')
     else if (this.#trouble === 'slow' && this.#latencyCount >= LATENCIES) this.recovered()
   }
 
