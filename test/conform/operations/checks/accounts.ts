@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { Readable } from 'node:stream'
 import type { S3 } from '@aws-sdk/client-s3'
 import type { Credentials } from '../../../clients/sign.ts'
 import { hmacSha1, oldSignature } from '../old-signature.ts'
@@ -198,6 +199,29 @@ const oldForms: Check = async (t) => {
   }
 }
 
+/** Bodies in chunks, with checksums behind them: their framing goes up as it came. */
+const streamed: Check = async (t) => {
+  const at = { Bucket: await t.ownBucket(), Key: 'object' }
+  const other = stranger(t)
+  await t.s3.putBucketAcl({ Bucket: at.Bucket, ACL: 'public-read-write' })
+  for (const ChecksumAlgorithm of ['CRC32', 'SHA256'] as const) {
+    for (const sizeBytes of [0, 10, 3_000_000]) {
+      const Body = Readable.from(sizeBytes === 0 ? [] : [Buffer.alloc(sizeBytes, 's')])
+      await t.may(other.putObject({ ...at, Body, ContentLength: sizeBytes, ChecksumAlgorithm, ACL: 'public-read' }))
+      await t.reads(async () => t.s3.getObject(at))
+      await t.reads(async () => other.getObject({ ...at, ChecksumMode: 'ENABLED' }))
+    }
+  }
+  const { UploadId } = (await t.may(other.createMultipartUpload({ ...at, ChecksumAlgorithm: 'CRC32' }))) ?? {}
+  const part = { ...at, UploadId, PartNumber: 1, ContentLength: 100_000, ChecksumAlgorithm: 'CRC32' as const }
+  const sent = await t.may(other.uploadPart({ ...part, Body: Readable.from([Buffer.alloc(100_000, 'p')]) }))
+  const Parts = [{ PartNumber: 1, ETag: sent?.ETag, ChecksumCRC32: sent?.ChecksumCRC32 }]
+  await t.may(other.completeMultipartUpload({ ...at, UploadId, MultipartUpload: { Parts } }))
+  await t.reads(async () => t.s3.getObject(at))
+  await t.reads(async () => other.getObject(at))
+  other.destroy()
+}
+
 /** A key of the customer's own beside another account's rights. */
 const encrypted: Check = async (t) => {
   const at = { Bucket: await t.ownBucket(), Key: 'object' }
@@ -270,6 +294,19 @@ export const accountChecks: CheckGroup = {
     'signatures of version 2': oldSigned,
     'forms signed the old way, and not at all': oldForms,
     'encrypted with a customer key': encrypted,
+    'streams of another account': streamed,
+    'a body that nobody may send, and then may': async (t) => {
+      const Bucket = await t.ownBucket()
+      for (const ACL of ['private', 'public-read-write'] as const) {
+        await t.s3.putBucketAcl({ Bucket, ACL })
+        const head = `PUT /${Bucket}/object HTTP/1.1\r\nHost: ${t.raw.host}\r\nContent-Length: 123\r\nExpect: 100-continue\r\n\r\n`
+        t.note(/HTTP\/1\.1 (\d{3})/.exec(await t.raw.bytes(head))?.[1] ?? 'no answer')
+        const sent = { method: 'PUT', path: `/${Bucket}/object`, unsigned: { expect: '100-continue' }, body: Buffer.alloc(200_000, 'x') }
+        await t.may(t.send({ ...sent, sign: 'none' }))
+        await t.may(t.send({ ...sent, credentials: t.other }))
+        await t.reads(async () => t.s3.getObject({ Bucket, Key: 'object' }))
+      }
+    },
     'ACLs by header of another account': async (t) => {
       const at = { Bucket: await t.ownBucket(), Key: 'object' }
       await t.may(t.s3.putObject({ ...at, Body: BODY, GrantRead: 'id=other', GrantReadACP: 'id=other' }))
