@@ -31,10 +31,13 @@ export function versitygwSuite(stateDirectory: string): Suite {
   }
 }
 
+/** Where such a test fails, its bucket cannot be emptied for years, and its name is that of the next test's bucket. */
+const LEAVES_LOCKS = /WORM|Retention|LegalHold|object_lock/i
+
 async function testNames(program: string): Promise<string[]> {
   const { stdout } = await run(program, ['test', '--help'])
   const all = [...stdout.matchAll(/^\s+(\w+)\s+Runs \w+ integration test/gm)].map(([, name = '']) => name)
-  return all.filter((name) => !OF_THE_GATEWAY.test(name)).sort()
+  return all.filter((name) => !OF_THE_GATEWAY.test(name) && !LEAVES_LOCKS.test(name)).sort()
 }
 
 /** Each in a process of its own: at servers of others some of them crash. */
