@@ -1,4 +1,4 @@
-import { type NameHasher, nameFits } from './name-hash.ts'
+import { type NameHash, type NameHasher, nameFits } from './name-hash.ts'
 import type { CacheShare } from './share.ts'
 
 /**
@@ -16,6 +16,11 @@ export class Generations {
 
   of(key: string): number {
     return Atomics.load(this.#counts, this.#place(key))
+  }
+
+  /** The same for a key of which only the hash of its head's name is at hand. */
+  ofHash({ lo }: NameHash): number {
+    return Atomics.load(this.#counts, (lo >>> 0) % this.#counts.length)
   }
 
   /** What was asked before this will not be stored any more. */

@@ -60,7 +60,7 @@ export class HeadRecall {
     }
     const { promise, resolve, reject } = Promise.withResolvers<Recalled>()
     this.#recalls.set(key, promise)
-    const recall = { reader, found, key, generation: this.#parts.generations.of(key), resolve, reject }
+    const recall = { reader, found, key, generation: this.#parts.generations.ofHash(found.hash), resolve, reject }
     if (this.#fits(found.recordBytes)) this.#begin(recall)
     else this.#waiting.push(recall)
     return promise
@@ -128,8 +128,8 @@ export class HeadRecall {
     }
   }
 
-  #isCurrent({ key, generation }: Recall): boolean {
-    return generation === this.#parts.generations.of(key) && !this.#isClosed
+  #isCurrent({ found, generation }: Recall): boolean {
+    return generation === this.#parts.generations.ofHash(found.hash) && !this.#isClosed
   }
 
   get #readingBytesMax(): number {
@@ -200,7 +200,7 @@ export class HeadRecall {
 
   #commit(key: string, reserved: ReservedHead, fields: HeadFields): Recalled {
     const { store } = this.#parts
-    const present = store.finder.findHead(key, false)
+    const present = store.mayHave(reserved.hash) ? store.finder.findHead(key, false) : undefined
     if (present !== undefined) {
       // Learned while this was read: it is newer.
       store.finder.unpin(present.segment)

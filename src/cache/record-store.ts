@@ -156,6 +156,11 @@ export class RecordStore {
     return slot
   }
 
+  /** False where no record of that name is here for certain: a question that needs no name, and mostly has this answer. */
+  mayHave(hash: NameHash): boolean {
+    return this.#index.probe(hash, 0) !== undefined
+  }
+
   /** Gives up a record that was not committed; the pin stays with the caller. */
   discard(reservation: FoundRecord): void {
     record.killRecord(reservation.view, reservation.offset)
