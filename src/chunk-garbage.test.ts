@@ -49,6 +49,18 @@ test('what minor collections leave is collected by a major one', () => {
   assert.deepEqual(done, ['minor', 'minor', 'minor', 'major', 'minor', 'minor', 'major'])
 })
 
+test('the more is kept, the more may survive before all of it is marked again', () => {
+  let majors = 0
+  let heldBytes = 0
+  const garbage = new ChunkGarbage({ minor: () => undefined, major: () => majors++, externalBytes: () => heldBytes })
+  for (let kept = 0; kept <= 512; kept += 4) {
+    heldBytes = kept * MIB
+    garbage.passed(16 * MIB)
+  }
+
+  assert.equal(majors, 15)
+})
+
 test('chunks that nobody holds any more do not add up', () => {
   const garbage = new ChunkGarbage()
   const heldBytes = (): number => process.memoryUsage().arrayBuffers

@@ -6,10 +6,12 @@ import { v8Gc } from './v8-gc.ts'
 /** Bodies pass in chunks of up to 64 KiB outside the heap. That many bytes of chunks may be dead before they are collected. */
 const COLLECT_BYTES = 16 * 1024 * 1024
 /**
- * Chunks that two minor collections have met on their way stay until a major one. That many bytes of them may; a major collection of a
- * worker's small heap takes some 10 ms, and comes about once for a GiB.
+ * Chunks that two minor collections have met on their way stay until a major one. That many bytes of them may, or a quarter of what lives; a major
+ * collection of a worker's small heap takes some 10 ms, and comes about once for a GiB. What is kept for slow readers lives, and may be hundreds of MiB that
+ * come one by one: with a fixed limit they would be marked over and over.
  */
-const SURVIVED_BYTES_MAX = 8 * 1024 * 1024
+const SURVIVED_BYTES = 8 * 1024 * 1024
+const SURVIVED_SHARE = 0.25
 /** Bytes of a request body are two chunks: what the client sent, and what goes on of it. */
 const UPLOAD_WEIGHT = 2
 
@@ -42,7 +44,7 @@ export class ChunkGarbage {
     this.#collector.minor()
     const heldBytes = this.#collector.externalBytes()
     this.#livingBytes ??= heldBytes
-    if (heldBytes - this.#livingBytes < SURVIVED_BYTES_MAX) return
+    if (heldBytes - this.#livingBytes < Math.max(SURVIVED_BYTES, this.#livingBytes * SURVIVED_SHARE)) return
     this.#collector.major()
     this.#livingBytes = this.#collector.externalBytes()
   }

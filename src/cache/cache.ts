@@ -80,11 +80,11 @@ export class Cache {
   }
 
   /**
-   * Readers in any of the workers have so much pinned that owners find no room: each needs a segment besides the one that it keeps back.
-   * Whoever holds pieces and does not need them should let go of them.
+   * Readers in any of the workers have so much pinned that owners find no room: fills wait for some, or no owner would have a segment besides the one
+   * that it keeps back. Whoever holds pieces and does not need them should let go of them.
    */
   get isPinnedFull(): boolean {
-    return !this.#finder.arena.hasUnpinned(this.#share.layout.owners * 2)
+    return this.#pool.someStarve || !this.#finder.arena.hasUnpinned(this.#share.layout.owners * 2)
   }
 
   /** The worker that stores, fills and forgets this object. */

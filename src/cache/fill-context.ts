@@ -15,4 +15,6 @@ export interface FillContext {
   /** What is still to come of runs that nobody reads any more. */
   readonly abandoned: ByteBudget
   readonly fetchRunBytes: number
+  /** A run whose readers take nothing for that long gives up its connection to the origin. */
+  readonly pauseMsMax: number
 }

@@ -1,4 +1,3 @@
-import type { ByteSource } from '../base/byte-source.ts'
 import { VersionGone, type FetchRange, type HeadInfo, type ObjectVersion } from './api.ts'
 import { BlockFill } from './block-fill.ts'
 import { BLOCK_BYTES, blockAt, blockEndAfter } from './block.ts'
@@ -9,29 +8,14 @@ import { pumpRange } from './range-pump.ts'
 import { LiveBlocks } from './live-blocks.ts'
 import { draftBytes, type RecordDraft } from './record.ts'
 import { RunReaders, type RunReader } from './run-readers.ts'
+import type { RunSpec } from './run-spec.ts'
 import { commitWholeObject, isOneBlock, knownHead, wholeObjectDraft } from './whole-object.ts'
 
 /** Who joins a block farther ahead than this would wait longer than for a fetch of its own. */
 const JOIN_AHEAD_BLOCKS = 16
 
-/** A run does not get farther ahead of its fastest reader than this many fetch runs: what comes early is evicted early. */
-const AHEAD_RUNS = 2
-
 /** Blocks that could not be committed and wait for their readers, per run. */
 const RETAINED_BLOCKS_MAX = 8
-
-export interface RunSpec {
-  readonly version: ObjectVersion
-  readonly start: number
-  /** A block's end or the object's end. */
-  readonly end: number
-  readonly generation: number
-  readonly fetch: FetchRange
-  /** Its first blocks, or all, are to be read from there. Then it begins with a block. */
-  readonly disk?: BlocksOnDisk
-  /** The body of an answer that is here already, and the head that came with it. */
-  readonly adopted?: { readonly info: HeadInfo; readonly body: ByteSource }
-}
 
 /**
  * One origin request for neighbouring blocks, and what follows from it: blocks are written into the arena as the body
@@ -222,22 +206,34 @@ export class FillRun {
     await this.#writeMain(rest)
   }
 
-  /** Waits until the next block can be begun. */
+  /** Waits until the next block can be begun. Where it is readers that are slow, and not memory that is short, the origin's connection is not held for long. */
   async #beginLater(): Promise<BlockFill> {
-    const { room } = this.#context
-    const { signal } = this.#abort
-    room.wait(this)
+    const { room, pauseMsMax } = this.#context
+    const giveUp = (): void => this.abort(new Error('its readers take nothing'))
+    let pause: NodeJS.Timeout | undefined
+    let isNoted = false
     try {
       for (;;) {
         const fill = this.#filling ?? this.#begin()
         if (fill !== undefined) return fill
-        signal.throwIfAborted()
-        await new Promise<void>((resolve) => {
-          this.#turn = resolve
-        })
-        signal.throwIfAborted()
+        this.#abort.signal.throwIfAborted()
+        if (this.#readers.count > 0 && !this.#isInWindow(this.#next)) {
+          room.leave(this)
+          isNoted = false
+          pause ??= setTimeout(giveUp, pauseMsMax)
+        } else if (!isNoted) {
+          clearTimeout(pause)
+          pause = undefined
+          // Room may have come before it was noted down that somebody waits for it.
+          room.wait(this)
+          isNoted = true
+          continue
+        }
+        await new Promise<void>((resolve) => (this.#turn = resolve))
+        this.#abort.signal.throwIfAborted()
       }
     } finally {
+      clearTimeout(pause)
       room.leave(this)
     }
   }
@@ -263,7 +259,7 @@ export class FillRun {
   #isInWindow(blockNo: number): boolean {
     // Whoever asked for it follows it before a second block can arrive, or has left.
     if (this.#readers.count === 0) return blockNo === this.#firstBlock
-    return blockNo * BLOCK_BYTES - this.#readers.fastest(this.start) < this.#context.fetchRunBytes * AHEAD_RUNS
+    return this.#readers.wants(blockNo * BLOCK_BYTES)
   }
 
   #memoryFor(blockNo: number): FillMemory | undefined {
@@ -362,8 +358,7 @@ export class FillRun {
       this.#noteGone(error)
       this.#readers.fail(error)
     }
-    // The memory is given up: neither the main body nor the prefix may write on.
-    // What ended well has nothing left to stop, and an abort costs as much as the rest of a small fill's bookkeeping.
+    // The memory is given up: neither body may write on. What ended well has nothing left to stop, and an abort costs as much as a small fill.
     if (error !== undefined) this.#abort.abort(error)
     this.#readers.wake()
     this.poke()

@@ -25,11 +25,15 @@ import { fitsOneRecord } from './whole-object.ts'
 
 const ABANDONED_BYTES_MAX = 64 * 1024 * 1024
 const OVERFLOW_BYTES_MAX = 16 * 1024 * 1024
+/** Longer than a reader of any use takes nothing; a request to the origin costs less than a connection that others wait for. */
+const PAUSE_MS_MAX = 5000
 
 /** Limits of all owners together. */
 export interface FillLimits {
   /** Longest origin request for missing blocks. */
   readonly fetchRunBytes?: number
+  /** A run whose readers take nothing for that long gives up its connection to the origin. */
+  readonly pauseMsMax?: number
   /** What may still arrive of runs that nobody reads any more, all together. */
   readonly abandonedBytesMax?: number
   /** Memory outside the arena for blocks that arrive while all of it is pinned. */
@@ -83,6 +87,7 @@ export class OwnedPart {
       disk: this.disk,
       abandoned: new ByteBudget(partOf(options.abandonedBytesMax ?? ABANDONED_BYTES_MAX, owners)),
       fetchRunBytes: Math.max(BLOCK_BYTES, options.fetchRunBytes ?? FETCH_RUN_BYTES),
+      pauseMsMax: options.pauseMsMax ?? PAUSE_MS_MAX,
     }
   }
 

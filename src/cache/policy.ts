@@ -20,8 +20,8 @@ export interface EvictionPolicy {
   readonly smallTargetBytes: number
   /** Where a record goes that is not in the cache. */
   admit(name: NameHash, bytes: number): LogName
-  /** Which log gives up its oldest segment. */
-  victim(use: LogUse): LogName
+  /** Which log gives up its oldest segment; the next one where all of the first is pinned. */
+  victims(use: LogUse): readonly LogName[]
   /**
    * The frequency with which a record of the segment being reclaimed lives on in the main log, or undefined: it is dropped.
    * `attempt` counts, from 0, the segments reclaimed for one insertion: a policy that keeps everything at `attempt` 3 would

@@ -137,7 +137,7 @@ test('a segment that gets a pin while it is emptied is not written to until the 
   const policy: EvictionPolicy = {
     smallTargetBytes: 2 * MiB,
     admit: () => 'small',
-    victim: () => 'small',
+    victims: () => ['small'],
     keep: () => undefined,
     dropped: () => {
       // Another thread found a record of this segment a moment ago.

@@ -1,6 +1,8 @@
 /** Who follows a run. All calls are synchronous and must not throw. */
 export interface RunReader {
   readonly position: number
+  /** How far ahead of its position it is worth to have bytes at hand. */
+  readonly aheadBytes: number
   /** Something changed: bytes may be there, or the run may be over. */
   wake(): void
   /** The bytes waited for will not come. */
@@ -54,6 +56,12 @@ export class RunReaders {
 
   waitsBefore(position: number): boolean {
     for (const reader of this.#waiting) if (reader.position < position) return true
+    return false
+  }
+
+  /** Somebody is near enough to the position to need it soon. */
+  wants(position: number): boolean {
+    for (const reader of this.#attached) if (position - reader.position < reader.aheadBytes) return true
     return false
   }
 

@@ -10,9 +10,14 @@ const arenaBytes = layout.segmentBytes * layout.segmentCount
 test('the small log starts with a tenth, and gives up segments when it has more', () => {
   const policy = new S3Fifo(layout)
   assert.equal(policy.smallTargetBytes, arenaBytes * 0.1)
-  assert.equal(policy.victim({ smallBytes: arenaBytes * 0.11, mainBytes: arenaBytes * 0.89, capacityBytes: arenaBytes }), 'small')
-  assert.equal(policy.victim({ smallBytes: arenaBytes * 0.1, mainBytes: arenaBytes * 0.9, capacityBytes: arenaBytes }), 'main')
-  assert.equal(policy.victim({ smallBytes: 0, mainBytes: 0, capacityBytes: arenaBytes }), 'small')
+  const victims = (smallShare: number, mainShare: number): readonly string[] =>
+    policy.victims({ smallBytes: arenaBytes * smallShare, mainBytes: arenaBytes * mainShare, capacityBytes: arenaBytes })
+  assert.deepEqual(victims(0.11, 0.89), ['small', 'main'])
+  assert.deepEqual(victims(0.1, 0.9), ['main', 'small'])
+  assert.deepEqual(victims(0, 0), ['small'])
+  // Half of the cache is the main log's, however much of the small one is pinned.
+  assert.deepEqual(victims(0.5, 0.5), ['small'])
+  assert.deepEqual(victims(0.49, 0.51), ['small', 'main'])
 })
 
 test('used records live on with one use less, and every further attempt keeps fewer', () => {
@@ -51,6 +56,6 @@ test('the smallest cache lets a few blocks pass before it reclaims', () => {
 test('the small log has its share of what the owner has', () => {
   const policy = new S3Fifo(layoutFor(256 * MiB, { owners: 4, workers: 4 }))
   assert.ok(Math.abs(policy.smallTargetBytes - arenaBytes / 40) < 2 * MiB)
-  policy.victim({ smallBytes: 0, mainBytes: 0, capacityBytes: arenaBytes / 2 })
+  policy.victims({ smallBytes: 0, mainBytes: 0, capacityBytes: arenaBytes / 2 })
   assert.equal(policy.smallTargetBytes, arenaBytes / 20)
 })

@@ -11,6 +11,12 @@ const SMALL_SHARE_MAX = 0.4
 const SMALL_BLOCKS_MIN = 4
 const SMALL_SHARE_OF_TINY = 0.3
 
+/** What slow readers pin of the small log may not cost the main log more than the rest: they wait for room then, and who reads what is used gets it. */
+const MAIN_KEPT_SHARE = 0.5
+const MAIN_FIRST = ['main', 'small'] as const
+const SMALL_FIRST = ['small', 'main'] as const
+const SMALL_ONLY = ['small'] as const
+
 /** A name that comes back within this share of the cache would have been a hit with a slightly larger log. */
 const NEAR_MISS_SHARE = 0.05
 
@@ -56,9 +62,10 @@ export class S3Fifo implements EvictionPolicy {
     return sinceSmall !== undefined || sinceMain !== undefined ? 'main' : 'small'
   }
 
-  victim(use: LogUse): LogName {
+  victims(use: LogUse): readonly LogName[] {
     if (use.capacityBytes !== this.#arenaBytes) this.#resize(use.capacityBytes)
-    return use.smallBytes > this.smallTargetBytes || use.mainBytes === 0 ? 'small' : 'main'
+    if (use.smallBytes <= this.smallTargetBytes && use.mainBytes > 0) return MAIN_FIRST
+    return use.mainBytes > use.capacityBytes * MAIN_KEPT_SHARE ? SMALL_FIRST : SMALL_ONLY
   }
 
   keep(log: LogName, frequency: number, attempt: number): number | undefined {

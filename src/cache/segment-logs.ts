@@ -160,12 +160,12 @@ export class SegmentLogs {
   #reclaim(attempt: number): boolean {
     const { small, main } = this.#logs
     const { segmentBytes } = this.#arena
-    const first = this.#policy.victim({
+    const victims = this.#policy.victims({
       smallBytes: small.segments.length * segmentBytes,
       mainBytes: main.segments.length * segmentBytes,
       capacityBytes: this.capacityBytes,
     })
-    for (const log of [first, first === 'small' ? 'main' : 'small'] as const) {
+    for (const log of victims) {
       const segment = this.#oldestUnpinned(log)
       if (segment === undefined) continue
       this.#evacuate(segment, this.#usedBytes[segment] ?? 0, log, attempt)

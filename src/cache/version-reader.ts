@@ -8,6 +8,13 @@ import type { RunReader } from './run-readers.ts'
 import { READ_AHEAD_BYTES_MAX, READ_AHEAD_BYTES_MIN } from './sequential-reads.ts'
 import { VersionBlocks } from './version-blocks.ts'
 
+/**
+ * How far ahead of a reader bytes are brought: as far as it has come, within these limits. What comes early is evicted early, and most of those who
+ * never read on have not begun to.
+ */
+const AHEAD_BYTES_MIN = 2 * BLOCK_BYTES
+const AHEAD_RUNS_MAX = 2
+
 /** Runs of one reader that are in flight at once: the one it reads and the one after it. */
 const RUNS_PER_READER_MAX = 2
 
@@ -64,6 +71,10 @@ export class RangeReader implements VersionReader, RunReader {
 
   get position(): number {
     return this.#position
+  }
+
+  get aheadBytes(): number {
+    return Math.min(AHEAD_RUNS_MAX * this.#context.fetchRunBytes, Math.max(AHEAD_BYTES_MIN, this.#position - this.#spec.start))
   }
 
   nextNow(): Piece | undefined {
@@ -184,11 +195,14 @@ export class RangeReader implements VersionReader, RunReader {
     if (position < this.#spec.end) this.#lookAhead(blockNo)
   }
 
-  /** Starts the next run before this one is read, so that the reader need not wait a round trip between them. */
+  /**
+   * Starts the next run before this one is read, so that the reader need not wait a round trip between them; when half of what may be ahead of
+   * it is still missing, so that the run brings more than a block at a time.
+   */
   #lookAhead(blockNo: number): void {
     const { runBytes, ahead } = this.#plan(this.#context.fetchRunBytes)
     const { end } = this.#spec
-    const limit = Math.min(blockAt(end - 1), blockNo + runBytes / BLOCK_BYTES)
+    const limit = Math.min(blockAt(end - 1), blockNo + Math.min(runBytes, this.aheadBytes / 2) / BLOCK_BYTES)
     let next = Math.max(this.#lookedAhead, blockNo + 1)
     while (next <= limit) {
       if (!this.#isHere(next)) {

@@ -70,6 +70,10 @@ export class ScriptedSource implements ByteSource {
     this.#breaksAt = breaksAt ?? Infinity
   }
 
+  get readBytes(): number {
+    return this.#at
+  }
+
   async read(): Promise<Uint8Array | undefined> {
     await this.#gate.pass()
     if (this.cancelled) throw new Error('cancelled')
@@ -144,6 +148,12 @@ export class ScriptedOrigin {
     return content
   }
 
+  /** What was read of all bodies. */
+  get readBytes(): number {
+    return this.calls.reduce((sum, { source }) => sum + source.readBytes, 0)
+  }
+
+  /** What was asked for. */
   get fetchedBytes(): number {
     return this.calls.reduce((sum, call) => sum + call.end - call.start, 0)
   }
