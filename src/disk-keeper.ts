@@ -93,13 +93,15 @@ export class DiskKeeper {
     // Without its epochs a directory that was used before may hold buckets that were forgotten.
     const isUnproven = directory.isUnproven || (!found.complete && directory.lastSession !== 'none')
     const start: WorkerDiskStart = {
-      ...limits,
       directory: directory.path,
-      geometry: directory.geometry,
+      figures: {
+        ...limits,
+        geometry: directory.geometry,
+        dailyWriteBytes: config.dailyWriteBytes ?? limits.capBytes,
+        checksumSeed: directory.checksumSeed,
+        nameSeed: directory.nameSeed,
+      },
       indexBytesMax: config.indexBytes,
-      dailyWriteBytes: config.dailyWriteBytes ?? limits.capBytes,
-      checksumSeed: directory.checksumSeed,
-      nameSeed: directory.nameSeed,
       key: config.key,
       uuid: directory.superblock.uuid,
       isUnproven,

@@ -2,25 +2,19 @@ import type { Clock } from './base/clock.ts'
 import type { Cache } from './cache/cache.ts'
 import { shardPath } from './cache/disk/disk-directory.ts'
 import type { DiskFiles } from './cache/disk/disk-files.ts'
-import type { DiskGeometry } from './cache/disk/disk-geometry.ts'
 import { DiskShard } from './cache/disk/disk-shard.ts'
 import { EpochLog, type EpochLogShare } from './cache/disk/epoch-log.ts'
 import { DirectoryCipher } from './cache/disk/record-cipher.ts'
+import type { DirectoryFigures } from './cache/disk/shard-api.ts'
 import type { PartShard } from './cache/disk-tier.ts'
-import type { NameHash } from './cache/name-hash.ts'
 import { diskKeyBytes } from './config/resolve-disk.ts'
 
 /** What a worker needs to know of the disk cache: plain values and shared memory. */
 export interface WorkerDiskStart {
   readonly directory: string
-  readonly geometry: DiskGeometry
-  readonly capBytes: number
-  readonly reserveFreeBytes: number
+  readonly figures: DirectoryFigures
   /** Of all shards together. */
   readonly indexBytesMax: number
-  readonly dailyWriteBytes: number
-  readonly checksumSeed: number
-  readonly nameSeed: NameHash
   readonly key: string | undefined
   readonly uuid: string
   readonly isUnproven: boolean
@@ -66,14 +60,14 @@ export class WorkerDisk {
   }
 
   get capBytes(): number {
-    return this.#start.capBytes
+    return this.#start.figures.capBytes
   }
 
   /** Puts this worker's shards below its cache. Never rejects. */
   async attach(cache: Cache): Promise<void> {
     const { worker, owners } = this.#parts
     const parts: number[] = []
-    for (let part = worker; worker < owners && part < this.#start.geometry.shards; part += owners) parts.push(part)
+    for (let part = worker; worker < owners && part < this.#start.figures.geometry.shards; part += owners) parts.push(part)
     const shards = await Promise.all(parts.map(async (part) => this.#open(part)))
     cache.disk?.attach(shards.filter((shard) => shard !== undefined))
     this.#timer = setInterval(() => void this.#tick(cache), TICK_MS)
@@ -107,21 +101,20 @@ export class WorkerDisk {
   }
 
   async #open(part: number): Promise<PartShard | undefined> {
-    const { directory, geometry, key, uuid, flags, indexBytesMax, isUnproven, ...rest } = this.#start
+    const { directory, figures, key, uuid, flags, indexBytesMax, isUnproven } = this.#start
     const { files, clock, random, onUnwritten, readTook } = this.#parts
     const ours = new Int32Array(flags)
     try {
       const shard = await DiskShard.open({
-        ...rest,
+        ...figures,
         files,
         clock,
         random,
-        geometry,
         onUnwritten,
         readTook,
         directory: shardPath(directory, part),
         shard: part,
-        indexBytesMax: Math.floor(indexBytesMax / geometry.shards),
+        indexBytesMax: Math.floor(indexBytesMax / figures.geometry.shards),
         cipher: key === undefined ? undefined : new DirectoryCipher(diskKeyBytes(key), uuid),
         unproven: isUnproven,
         isOurs: async () => Atomics.load(ours, 0) === 1,

@@ -24,7 +24,9 @@ export class WorkerFleet {
     const count = config.workers
     const peers = connectPairs(count)
     const sharedDisk =
-      disk === undefined ? undefined : { shards: disk.start.geometry.shards, seed: disk.start.nameSeed, epochs: disk.epochs }
+      disk === undefined
+        ? undefined
+        : { shards: disk.start.figures.geometry.shards, seed: disk.start.figures.nameSeed, epochs: disk.epochs }
     const shared = allocateShared({ memoryBytes: config.memoryBytes, workers: count, disk: sharedDisk })
     const common = { config, workers: count, shared, disk: disk?.start, onDiskUnwritten: () => void disk?.spoil() }
     this.workers = Array.from({ length: count }, (_, worker) => {

@@ -46,7 +46,7 @@ export async function openInProcessDisk(options: DiskOptions, workers: number, c
   const opened = await DiskKeeper.open(config, workers, parts)
   if (opened.kind !== 'open') throw new Error(opened.why)
   const { keeper } = opened
-  const { geometry, nameSeed } = keeper.start
+  const { geometry, nameSeed } = keeper.start.figures
   let disks: WorkerDisk[] = []
   let tiers: Cache[] = []
   const ownersOf = (shared: SharedState): number => shared.cache.layout.owners

@@ -6,20 +6,24 @@ import type { DiskState, DiskTrouble } from './disk-health.ts'
 import type { DirectoryCipher } from './record-cipher.ts'
 import type { DiskCounters } from './shard-context.ts'
 
-export interface DiskShardOptions {
-  readonly files: DiskFiles
-  /** Of this shard alone; made where it is absent. */
-  readonly directory: string
-  readonly shard: number
+/** What all shards of a directory have in common: plain values. */
+export interface DirectoryFigures {
   readonly geometry: DiskGeometry
   /** Of the whole directory. */
   readonly capBytes: number
   readonly reserveFreeBytes: number
-  readonly indexBytesMax: number
-  /** Written per day, once the disk is full, without further reason. */
+  /** Of all shards, written per day, once the disk is full, without further reason. */
   readonly dailyWriteBytes: number
   readonly checksumSeed: number
   readonly nameSeed: NameHash
+}
+
+export interface DiskShardOptions extends DirectoryFigures {
+  readonly files: DiskFiles
+  /** Of this shard alone; made where it is absent. */
+  readonly directory: string
+  readonly shard: number
+  readonly indexBytesMax: number
   readonly cipher: DirectoryCipher | undefined
   /** Invalidations of the last session may be lost: ask the origin about every head from before. */
   readonly unproven: boolean
