@@ -4,7 +4,7 @@ import { ManualClock } from '../base/clock.ts'
 import type { HeadInfo } from './api.ts'
 import { FaultyFiles } from './disk/testing/faulty-files.ts'
 import { withDirectory } from './disk/testing/disk-harness.ts'
-import { assertQuiescent, openAbsent, read } from './testing/cache-harness.ts'
+import { assertQuiescent, openAbsent, read, settle } from './testing/cache-harness.ts'
 import { headOf, ScriptedOrigin } from './testing/scripted-fetch.ts'
 import { findHead, openTiered, type TieredCache } from './testing/tiered-cache.ts'
 
@@ -215,6 +215,8 @@ test('a reader that leaves while its block is read from disk frees what it held'
     assert.ok(after.cache.stats().fillsInProgress > 0)
     held.resolve()
     await after.cache.disk?.tick()
+    // The read goes on in the thread pool, at its own time.
+    while (after.cache.stats().fillsInProgress > 0) await settle()
     await assertQuiescent(after.cache)
     await after.close()
   }))
