@@ -71,7 +71,7 @@ export async function startServer(config: Config, ahead?: ThreadAhead): Promise<
   }
   sampler.start()
   ready.set(1)
-  collectStartGarbage(() => true)
+  collectStartGarbage(() => 0)
   return {
     listen,
     admin: { host: admin.host, port: admin.port },

@@ -47,7 +47,7 @@ async function createDataWorker(port: MessagePort, start: WorkerStart): Promise<
     await log.close()
     port.close()
   }
-  collectStartGarbage(() => plane.server.stats().requestsTotal === 0)
+  collectStartGarbage(() => plane.server.stats().requestsTotal)
   return { plane, publish, report, close }
 }
 
