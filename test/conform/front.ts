@@ -17,6 +17,8 @@ interface FrontOptions {
 }
 
 const IDLE_TIMEOUT_MS = 5_000
+/** The SDK for C++ sends a request again after 3 s. */
+const DELETE_TIMEOUT_MS = 1_500
 /** How often `between` is called for one sweep and, in the mode that restarts, one restart. */
 const CALLS_PER_STOP = 25
 /** The same for suites that do not call `between`. */
@@ -65,7 +67,7 @@ export class Front {
    * delete what they made as soon as they are done with it: so every deletion waits for a sweep.
    */
   startTimer(): void {
-    this.#gate.beforeDelete = async () => this.#atGate(async () => this.sweep())
+    this.#gate.beforeDelete = async () => this.#atGate(async () => this.sweep(), DELETE_TIMEOUT_MS)
     this.#every(STOP_INTERVAL_MS, async () => this.#stopAtGate())
     if (this.#options.mode.churn) this.#every(CHURN_INTERVAL_MS, async () => this.#churner?.read())
   }
@@ -130,9 +132,9 @@ export class Front {
   }
 
   /** While no request of the suite is under way, and none is let through; one such step after the other. */
-  async #atGate(step: () => Promise<void>): Promise<void> {
+  async #atGate(step: () => Promise<void>, timeoutMs = IDLE_TIMEOUT_MS): Promise<void> {
     const inFlight = async (): Promise<number> => this.#process.metric('hotbucket_http_requests_in_flight')
-    const turn = this.#steps.then(async () => this.#gate.between(step, inFlight, IDLE_TIMEOUT_MS))
+    const turn = this.#steps.then(async () => this.#gate.between(step, inFlight, timeoutMs))
     this.#steps = turn.catch(() => undefined)
     await turn
   }

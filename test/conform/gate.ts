@@ -104,8 +104,7 @@ class Line {
     client.on('data', (chunk) => this.#fromClient(chunk))
     client.on('end', () => {
       this.#ended = true
-      if (this.#delayed !== undefined) return
-      if (this.#server === undefined) client.end()
+      if (this.#server === undefined || this.#delayed !== undefined) client.end()
       else this.#server.end()
     })
     client.on('error', () => this.destroy())
@@ -140,15 +139,21 @@ class Line {
     if (this.#delayed !== undefined) this.#delayed.push(chunk)
     else if (!this.#asked && beforeDelete !== undefined && DELETES.test(chunk.toString('latin1', 0, 2_000))) {
       this.#delayed = [chunk]
-      void beforeDelete().finally(() => this.#release())
+      void this.#delay(beforeDelete)
     } else this.#toServer(chunk)
   }
 
-  #release(): void {
+  async #delay(step: () => Promise<unknown>): Promise<void> {
+    await step()
+    // No step begins meanwhile; and the end of a client that was held is seen only now.
+    this.#asked = true
+    await pause()
+    this.#asked = false
     const chunks = this.#delayed ?? []
     this.#delayed = undefined
+    // Who has given up waiting sends it again, and must find things as they were.
+    if (this.#client.destroyed || this.#ended) return
     for (const chunk of chunks) this.#toServer(chunk)
-    if (this.#ended) this.#server?.end()
   }
 
   #toServer(chunk: Buffer): void {
