@@ -11,11 +11,11 @@ import type { RecordStore, ReservedHead } from './record-store.ts'
 const UNPROVEN_BYTES_MAX = 8 * 1024 * 1024
 
 /**
- * What is read into memory at once: more would pin what others wait for, and less costs: large reads one by one take a third more CPU than some
+ * What is read into memory at once: more would pin what others wait for, and less costs: large reads one by one take a quarter more CPU than some
  * together, because the code between them is cold each time. One record goes in any case.
  */
 const READING_BYTES_MAX = 16 * 1024 * 1024
-const READING_SHARE = 0.5
+const READING_SHARE = 0.25
 
 /** A head from the future says that a clock was wrong: nobody knows how old it is. */
 const FUTURE_MS_MAX = 1000
