@@ -147,6 +147,7 @@ class Line {
     await step()
     // No step begins meanwhile; and the end of a client that was held is seen only now.
     this.#asked = true
+    this.#client.resume()
     await pause()
     this.#asked = false
     const chunks = this.#delayed ?? []
