@@ -29,6 +29,8 @@ const MEMORY_MIB = 16
 const DISK_MIB = 4096
 const WARM_CONNECTIONS = 16
 const COLD_CONNECTIONS = 16
+/** nginx keeps every object's file open, as one would configure it who knows how many there are. */
+const OPEN_FILES = 16_000
 const DISK_METRIC = 'hotbucket_response_bytes_total'
 
 /** Sets that are many times the memory, and fit the page cache. LuaJIT takes no more constants in one table than 50,000. */
@@ -50,7 +52,7 @@ export async function disk(context: PartContext): Promise<PartResult> {
       const directory = join(workDirectory, 'disk')
       const origin = await keep(startNginx({ source: { kind: 'files', root }, workers: 1, cpus: place.cpus, workDirectory }))
       const cache = { kind: 'cache', originPort: origin.port } as const
-      const proxyCache = await keep(startNginx({ source: cache, workers: 1, cpus, workDirectory, openFiles: 11_000 }))
+      const proxyCache = await keep(startNginx({ source: cache, workers: 1, cpus, workDirectory, openFiles: OPEN_FILES }))
       const source = { kind: 'files', root } as const
       const onDisk = { directory, max: `${DISK_MIB}MiB` }
       const hotbucket = await keep(startHotbucket({ source, memoryMiB: MEMORY_MIB, workers: 1, cpus, workDirectory, disk: onDisk }))
