@@ -3,8 +3,11 @@ import type { ByteSource } from './base/byte-source.ts'
 import type { Origin } from './origin/origin.ts'
 import { v8Gc } from './v8-gc.ts'
 
-/** Bodies pass in chunks of up to 64 KiB outside the heap. That many bytes of chunks may be dead before they are collected. */
-const COLLECT_BYTES = 16 * 1024 * 1024
+/**
+ * Bodies pass in chunks of up to 64 KiB outside the heap. That many bytes of chunks may be dead before they are collected. With four times as many V8 finds the memory
+ * outside a small heap to have grown, and marks all of the heap again and again on other threads, which costs as much as the bodies themselves.
+ */
+const COLLECT_BYTES = 4 * 1024 * 1024
 /**
  * Chunks that two minor collections have met on their way stay until a major one. That many bytes of them may, or a quarter of what lives; a major
  * collection of a worker's small heap takes some 10 ms, and comes about once for a GiB. What is kept for slow readers lives, and may be hundreds of MiB that
