@@ -38,6 +38,8 @@ const UNORDERED_MEMBER = /<Deleted>.*?<\/Deleted>/gs
 
 const HTTP_DATE = /\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT\b/g
 const ISO_DATE = /\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g
+/** JSON in Base64, as KMS encryption contexts are sent: they name the bucket. */
+const ENCODED_JSON = /\beyJ[\w+/]+=*/g
 const VALUE_CHARACTERS_MAX = 4_000
 
 export type Fields = Readonly<Record<string, string | string[] | undefined>>
@@ -62,9 +64,16 @@ export class Transcript {
 
   /** `text` with symbols in it. */
   plain(text: string): string {
+    const decoded = this.#symbolic(text).replaceAll(ENCODED_JSON, (encoded) =>
+      this.#symbolic(Buffer.from(encoded, 'base64').toString('utf8')),
+    )
+    return decoded.replaceAll(HTTP_DATE, '{date}').replaceAll(ISO_DATE, '{date}')
+  }
+
+  #symbolic(text: string): string {
     let out = text
     for (const [value, symbol] of [...this.#symbols].sort(([a], [b]) => b.length - a.length)) out = out.replaceAll(value, symbol)
-    return out.replaceAll(HTTP_DATE, '{date}').replaceAll(ISO_DATE, '{date}')
+    return out
   }
 
   /** The fields that count, in the order of their names. */
