@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { until } from '../base/testing/until.ts'
 import type { VersionReader } from './api.ts'
 import type { Cache } from './cache.ts'
 import { assertQuiescent, newCache, read } from './testing/cache-harness.ts'
@@ -7,10 +8,6 @@ import { headOf, ScriptedOrigin } from './testing/scripted-fetch.ts'
 
 const MiB = 1024 * 1024
 const CHUNK_BYTES = 64 * 1024
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setImmediate(resolve))
-}
 
 /** Reads on to a position, which must be the end of a piece. */
 async function readTo(reader: VersionReader, wanted: Buffer, from: number, to: number): Promise<void> {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { until } from '../base/testing/until.ts'
 import { ClientGone, type ExchangeHandler } from './exchange.ts'
 import type { RawClient } from './testing/raw-client.ts'
 import { startServer, type TestServer } from './testing/test-server.ts'
@@ -19,10 +20,6 @@ const ok: ExchangeHandler = (exchange) => exchange.respond({ status: 200, fields
 
 async function turns(count: number): Promise<void> {
   for (let i = 0; i < count; i += 1) await new Promise((resolve) => setImmediate(resolve))
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await turns(1)
 }
 
 /** Connects and waits until the server has the connection. */

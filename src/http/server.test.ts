@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { until } from '../base/testing/until.ts'
 import { ConnectionSlots } from './connection-slots.ts'
 import type { Exchange, ExchangeHandler } from './exchange.ts'
 import { HttpServer } from './server.ts'
@@ -7,10 +8,6 @@ import { IDENTITY_ONE, identityFiles } from './testing/identities.ts'
 import { startServer } from './testing/test-server.ts'
 
 const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setImmediate(resolve))
-}
 
 /** A handler whose requests wait until the test answers them. */
 function waiting(): { handler: (exchange: Exchange) => void; exchanges: Exchange[] } {

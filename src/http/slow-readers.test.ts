@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { until } from '../base/testing/until.ts'
 import { MemoryBudget } from '../base/memory-budget.ts'
 import type { Exchange, Loan } from './exchange.ts'
 import type { RawClient } from './testing/raw-client.ts'
@@ -48,10 +49,6 @@ function assertBlocks(body: Uint8Array): void {
 
 async function turns(count: number): Promise<void> {
   for (let i = 0; i < count; i += 1) await new Promise((resolve) => setImmediate(resolve))
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await turns(1)
 }
 
 /** A client that asked and does not read; resolves when the kernel takes no more of its response. */

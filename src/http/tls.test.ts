@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { test, type TestContext } from 'node:test'
 import type tls from 'node:tls'
+import { until } from '../base/testing/until.ts'
 import type { ExchangeHandler } from './exchange.ts'
 import { HttpServer } from './server.ts'
 import { IDENTITY_ONE, IDENTITY_TWO, identityFiles, type TestIdentity } from './testing/identities.ts'
@@ -50,10 +51,6 @@ async function writeIdentity(directory: string, identity: TestIdentity): Promise
 function commonName(client: RawClient): string | undefined {
   const name = (client.socket as tls.TLSSocket).getPeerCertificate().subject.CN
   return Array.isArray(name) ? name[0] : name
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setImmediate(resolve))
 }
 
 test('TLS speaks http/1.1 by ALPN and serves small and large bodies of shared memory', async (t) => {

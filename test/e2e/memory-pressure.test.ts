@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import net from 'node:net'
 import { test, type TestContext } from 'node:test'
 import { request } from 'undici'
+import { until } from '../../src/base/testing/until.ts'
 import { systemClock } from '../../src/base/clock.ts'
 import { createOrigin } from '../../src/origin/create-origin.ts'
 import type { RequestRecord } from '../../src/signals/record.ts'
@@ -55,10 +56,6 @@ function bodyOf(path: string, sizeBytes: number): Buffer {
 function putFilled(origin: MemoryOrigin, path: string, sizeBytes: number): void {
   const body = bodyOf(path, sizeBytes)
   origin.putBytes(path, body)
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setImmediate(resolve))
 }
 
 /** A client that asks and never reads. */
