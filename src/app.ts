@@ -95,9 +95,11 @@ export async function startServer(config: Config, ahead?: ThreadAhead): Promise<
 async function openDisk(config: Config): Promise<OpenedDisk | undefined> {
   if (config.disk === undefined) return undefined
   // Loaded where there is a disk cache only: a server without one starts the sooner.
-  const { DiskKeeper } = await import('./disk-keeper.ts')
-  const { nodeDiskFiles } = await import('./cache/disk/disk-files.ts')
-  const { machineProcesses } = await import('./cache/disk/process-identity.ts')
+  const [{ DiskKeeper }, { nodeDiskFiles }, { machineProcesses }] = await Promise.all([
+    import('./disk-keeper.ts'),
+    import('./cache/disk/disk-files.ts'),
+    import('./cache/disk/process-identity.ts'),
+  ])
   const parts = { files: nodeDiskFiles, processes: machineProcesses, clock: systemClock, random: Math.random }
   return DiskKeeper.open(config.disk, config.workers, parts)
 }

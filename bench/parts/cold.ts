@@ -17,7 +17,7 @@ const CLIENTS = 4
 const SMALL_BYTES = 4096
 /**
  * Room for every object of a round, so that what is measured is misses and not eviction of what is read; and filled by two rounds, because memory that was
- * never touched costs a page fault per 4 KiB, on some virtual machines as much as all the rest of a miss.
+ * never touched costs a page fault per 4 KiB.
  */
 const MEMORY_MIB = 512
 

@@ -20,7 +20,7 @@ export class Generations {
 
   /** The same for a key of which only the hash of its head's name is at hand. */
   ofHash({ lo }: NameHash): number {
-    return Atomics.load(this.#counts, (lo >>> 0) % this.#counts.length)
+    return Atomics.load(this.#counts, this.#placeOf(lo))
   }
 
   /** What was asked before this will not be stored any more. */
@@ -32,6 +32,10 @@ export class Generations {
   #place(key: string): number {
     if (!nameFits(key, '')) return 0
     this.#hasher.hashHead(key)
-    return (this.#hasher.lo >>> 0) % this.#counts.length
+    return this.#placeOf(this.#hasher.lo)
+  }
+
+  #placeOf(hashLo: number): number {
+    return (hashLo >>> 0) % this.#counts.length
   }
 }

@@ -18,7 +18,7 @@ import {
 import type { FoundRecord } from './record-finder.ts'
 
 /** Above this it takes less time to compute a checksum from another one than from the bytes. */
-export const LONG_BODY_BYTES = 64 * 1024
+const LONG_BODY_BYTES = 64 * 1024
 
 const EMPTY = new Uint8Array(0)
 

@@ -3,7 +3,7 @@ import { headerValue, headerValues } from '../base/header-list.ts'
 import type { OriginForm } from '../origin/origin.ts'
 import { MAX_KEY_BYTES } from '../s3/address.ts'
 import { Refusal } from '../s3/errors.ts'
-import { formValue, readForm, type FormUpload } from '../s3/post/form.ts'
+import { FILE_NAME_VARIABLE, formValue, readForm, type FormUpload } from '../s3/post/form.ts'
 import { keyOfCredential } from '../s3/sigv4/claimed-keys.ts'
 import { verifyForm, withoutSignature, type PostPolicy } from '../s3/post/policy.ts'
 import { authorizeFormUpload } from './authorize.ts'
@@ -11,9 +11,6 @@ import type { Caller } from './clients.ts'
 import type { RequestContext } from './context.ts'
 import type { ClientPayload } from './payload.ts'
 import { forwardForgetting, type Touched } from './write.ts'
-
-/** What S3 replaces in a key by the name of the uploaded file. */
-const FILE_NAME_VARIABLE = '${filename}'
 
 /**
  * PostObject: a browser's form, authenticated by the policy in it. The policy is verified against the client's key and signed again with the

@@ -8,7 +8,7 @@ import { Engine, type RenderError } from './engine.ts'
 import type { ExchangeHandler } from './exchange.ts'
 import { DEFAULT_HTTP_LIMITS, type HttpLimits } from './limits.ts'
 import type { RefusalReason } from './refusal.ts'
-import type { TlsFiles } from './tls-identity.ts'
+import { readTlsIdentity, type TlsFiles, tlsFilesStamp } from './tls-identity.ts'
 
 /** How often deadlines are looked at. */
 const SWEEP_INTERVAL_MS = 500
@@ -149,7 +149,6 @@ export class HttpServer {
     const files = this.#options.tls
     if (files === undefined || this.#tlsServer === undefined) return
     try {
-      const { readTlsIdentity } = await import('./tls-identity.ts')
       this.#tlsServer.setSecureContext({ ...(await readTlsIdentity(files)), ...TLS_CONTEXT })
       this.#options.onTlsReload?.(undefined)
     } catch (error) {
@@ -178,12 +177,11 @@ export class HttpServer {
   async #createTls(): Promise<tls.Server | undefined> {
     const files = this.#options.tls
     if (files === undefined) return undefined
-    // Loaded where they are wanted only: a server without TLS starts the sooner.
-    const [{ createServer }, { readTlsIdentity, tlsFilesStamp }] = await Promise.all([import('node:tls'), import('./tls-identity.ts')])
     // Before the files are read, so that a change in between is seen later; a file that is missing is told by the reading.
     this.#tlsStamp = await tlsFilesStamp(files).catch(() => '')
     const identity = await readTlsIdentity(files)
     const handshakeTimeout = this.#limits.headTimeoutMs
+    const { createServer } = await import('node:tls')
     const server = createServer({ ...identity, ...TLS_CONTEXT, ALPNProtocols: ['http/1.1'], handshakeTimeout })
     server.on('secureConnection', (socket) => this.#accept(socket, true))
     server.on('tlsClientError', () => this.#engine.refused('tls-handshake'))
@@ -226,7 +224,6 @@ export class HttpServer {
     const files = this.#options.tls
     if (files === undefined) return
     try {
-      const { tlsFilesStamp } = await import('./tls-identity.ts')
       const stamp = await tlsFilesStamp(files)
       if (stamp === this.#tlsStamp) return
       this.#tlsStamp = stamp

@@ -1,5 +1,4 @@
 import { readFile, stat } from 'node:fs/promises'
-import { createSecureContext } from 'node:tls'
 
 /** Paths of PEM files: the certificate with its chain, and its private key. */
 export interface TlsFiles {
@@ -17,6 +16,8 @@ export interface TlsIdentity {
 export async function readTlsIdentity(files: TlsFiles): Promise<TlsIdentity> {
   try {
     const [cert, key] = await Promise.all([readFile(files.certificate), readFile(files.key)])
+    // Loaded where it is wanted only: a server without TLS starts the sooner.
+    const { createSecureContext } = await import('node:tls')
     createSecureContext({ cert, key })
     return { cert, key }
   } catch (error) {

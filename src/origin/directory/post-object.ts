@@ -3,7 +3,7 @@ import { MAX_KEY_BYTES } from '../../s3/address.ts'
 import { Refusal } from '../../s3/errors.ts'
 import { percentEncode, percentEncodePath } from '../../s3/percent.ts'
 import { checkConditions, type FileBounds } from '../../s3/post/conditions.ts'
-import { formValue, type FormField } from '../../s3/post/form.ts'
+import { FILE_NAME_VARIABLE, formValue, type FormField } from '../../s3/post/form.ts'
 import type { OriginResponse } from '../origin.ts'
 import { emptyAnswer, xmlAnswer } from './answer.ts'
 import type { DirectoryCall } from './call.ts'
@@ -11,8 +11,6 @@ import type { DirectoryStore } from './directory-store.ts'
 import { FormFile } from './form-file.ts'
 import { putObject } from './write-object.ts'
 
-/** What S3 replaces in a key by the name of the uploaded file. */
-const FILE_NAME_VARIABLE = '${filename}'
 const ANY_SIZE: FileBounds = { minBytes: 0, maxBytes: Infinity }
 
 /** Fields that become fields of the object under another name. */

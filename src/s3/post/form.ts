@@ -27,6 +27,9 @@ export interface FormUpload {
   readonly head: string
 }
 
+/** What S3 replaces in a key by the name of the uploaded file. */
+export const FILE_NAME_VARIABLE = '${filename}'
+
 /** S3 allows 20 KB of fields; some room for part headers. */
 const MAX_HEAD_BYTES = 64 * 1024
 const MAX_FIELDS = 200
