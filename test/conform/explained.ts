@@ -45,9 +45,15 @@ export const EXPLAINED: readonly ExplainedDifference[] = [
     why: 'moto overrides nothing in answers to HEAD, and writes values in another encoding',
   },
   {
-    check: /^wire: PUT with(out a| an \w+| a \w+) length$/,
+    check:
+      /^wire: PUT with(out a| an \w+| a \w+) length$|^fields: .* with (no|an empty|a negative) Content-Length$|^fields: .* with a Content-Length (that is no number|with a sign)$/,
     origin: /^moto/,
     why: 'moto takes bodies whose length is missing or no number',
+  },
+  {
+    check: /^fields: .* that is unreadable$/,
+    origin: /^moto/,
+    why: 'moto takes control characters in fields, which RFC 9110 section 5.5 forbids',
   },
   { check: /^wire: (two requests in one write|a HEAD keeps the connection)$/, origin: /^moto/, why: 'moto closes every connection' },
   {

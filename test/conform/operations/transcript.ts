@@ -17,8 +17,11 @@ const IGNORED_FIELDS: ReadonlySet<string> = new Set([
 /** What says nothing of the object: an error's length depends on the ids in its text, and servers differ in what else they add. */
 const IGNORED_IN_ERRORS: ReadonlySet<string> = new Set(['accept-ranges', 'content-length', 'content-range'])
 
+/** Of users, roles and their keys. */
+const KEY_OR_ID = /^(user|role|assumedrole|accesskey)id$|^secretaccesskey$/i
+
 /** Fields and elements whose value a server makes up, and that come back in later requests. */
-const MADE_UP: readonly RegExp[] = [/^x-amz-.*version-id$/i, /version-?id$/i, /uploadid/i, /token/i, /version-?id-?marker/i, /^roleid$/i]
+const MADE_UP: readonly RegExp[] = [/^x-amz-.*version-id$/i, /version-?id$/i, /uploadid/i, /token/i, /version-?id-?marker/i, KEY_OR_ID]
 /** Made up, and never asked for again. */
 const PASSING: ReadonlySet<string> = new Set([
   'RequestId',
