@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import type { MemoryBudget } from '../base/memory-budget.ts'
 import type { DirectOutcome, DirectWrites } from './direct-writes.ts'
 import type { Loan, StoredBody, StoredLines } from './exchange.ts'
-import { SLICE_BYTES, SliceQueue } from './slice-queue.ts'
+import { FAST_SLICE_BYTES, SLICE_BYTES, SliceQueue } from './slice-queue.ts'
 import { queuedBytes } from './socket-progress.ts'
 import type { WriteScratch } from './write-scratch.ts'
 
@@ -52,6 +52,9 @@ export class Outbox {
   #lent = 0
   /** Of bodies that go out in slices; made for the first one. */
   #slices: SliceQueue | undefined = undefined
+  /** Bytes that the kernel is given at once: few until the client has taken a large body quickly. */
+  #sliceBytes = SLICE_BYTES
+  #wasSlow = false
   #corked = false
   /** The socket's handle has bytes that the socket does not count. */
   #directQueued = false
@@ -97,12 +100,22 @@ export class Outbox {
 
   /** The client is slow: copies what was lent and is not with the socket yet, so that it can be given back, as far as there is memory for it. */
   copyLoans(): void {
+    this.#wasSlow = true
+    this.#setSliceBytes(SLICE_BYTES)
     this.#slices?.copyFromNowOn()
   }
 
-  /** Copies no more. */
+  /** A response is over: copies no more, and learns from it what the client takes at once. */
   keepLoans(): void {
-    this.#slices?.lendAgain()
+    if (this.#slices === undefined) return
+    if (!this.#wasSlow) this.#setSliceBytes(FAST_SLICE_BYTES)
+    this.#wasSlow = false
+    this.#slices.lendAgain()
+  }
+
+  #setSliceBytes(bytes: number): void {
+    this.#sliceBytes = bytes
+    if (this.#slices !== undefined) this.#slices.sliceBytes = bytes
   }
 
   /** A response as it goes on the wire, with the body where that is small. Valid until the scratch is reused. */
@@ -125,7 +138,7 @@ export class Outbox {
 
   /** The same with a body behind it, which may be lent: then it is given back when the kernel has it. */
   sendWith(rendered: Buffer, body: Uint8Array, pending: Pending): boolean {
-    if (body.length > SLICE_BYTES) {
+    if (body.length > this.#sliceBytes) {
       this.#socket.cork()
       this.#corked = true
       this.#socket.write(rendered)

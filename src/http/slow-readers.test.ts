@@ -62,6 +62,37 @@ async function stalledClient(server: TestServer): Promise<RawClient> {
   return client
 }
 
+interface SlowRead {
+  readonly body: Buffer
+  /** Looks at a time when copies were held and nothing was lent. */
+  readonly copiesWithoutLoans: number
+}
+
+/** Reads a response piece by piece while its client is seen to be slow. */
+async function readSlowly(server: TestServer, client: RawClient, lender: Lender, budget: MemoryBudget): Promise<SlowRead> {
+  server.advance(0)
+  server.advance(1000)
+  let copiesWithoutLoans = 0
+  const pieces: Buffer[] = []
+  let taken = 0
+  while (taken < HEAD_BYTES + BODY_MIB * MIB) {
+    client.socket.resume()
+    const piece = await client.bytes(1)
+    client.socket.pause()
+    pieces.push(piece)
+    taken += piece.length
+    await turns(2)
+    if (budget.usedFor('copy') > 0 && lender.held === 0) copiesWithoutLoans += 1
+  }
+  return { body: Buffer.concat(pieces).subarray(HEAD_BYTES), copiesWithoutLoans }
+}
+
+function assertNothingHeld(server: TestServer, lender: Lender, budget: MemoryBudget): void {
+  assert.equal(lender.held, 0)
+  assert.equal(budget.usedBytes, 0)
+  assert.deepEqual(server.refused, [])
+}
+
 for (const limitMib of [64, 1] as const) {
   test(`a client that reads slowly gets every byte with ${limitMib} MiB for copies`, async (t) => {
     const lender = new Lender()
@@ -69,28 +100,36 @@ for (const limitMib of [64, 1] as const) {
     const server = await startServer(t, async (exchange) => sendBlocks(exchange, lender), { budget })
     const client = await stalledClient(server)
     assert.ok(lender.held > 0)
-    server.advance(0)
-    server.advance(1000)
-    let copiesWithoutLoans = 0
-    const pieces: Buffer[] = []
-    let taken = 0
-    while (taken < HEAD_BYTES + BODY_MIB * MIB) {
-      client.socket.resume()
-      const piece = await client.bytes(1)
-      client.socket.pause()
-      pieces.push(piece)
-      taken += piece.length
-      await turns(2)
-      if (budget.usedFor('copy') > 0 && lender.held === 0) copiesWithoutLoans += 1
-    }
-    assertBlocks(Buffer.concat(pieces).subarray(HEAD_BYTES))
+    const { body, copiesWithoutLoans } = await readSlowly(server, client, lender, budget)
+    assertBlocks(body)
     assert.equal(copiesWithoutLoans > 0, limitMib > 1)
     await until(() => server.server.stats().requestsInFlight === 0)
-    assert.equal(lender.held, 0)
-    assert.equal(budget.usedBytes, 0)
-    assert.deepEqual(server.refused, [])
+    assertNothingHeld(server, lender, budget)
   })
 }
+
+test('a client that was fast and becomes slow is lent less again', async (t) => {
+  const lender = new Lender()
+  const budget = new MemoryBudget(64 * MIB)
+  const server = await startServer(t, async (exchange) => sendBlocks(exchange, lender), { budget })
+  const client = await server.connect()
+  for (const pace of ['fast', 'slow', 'slow', 'fast', 'slow'] as const) {
+    client.send(GET)
+    if (pace === 'fast') {
+      assertBlocks((await client.bytes(HEAD_BYTES + BODY_MIB * MIB)).subarray(HEAD_BYTES))
+    } else {
+      client.socket.pause()
+      await until(() => lender.held > 0)
+      await turns(50)
+      const { body, copiesWithoutLoans } = await readSlowly(server, client, lender, budget)
+      assertBlocks(body)
+      assert.ok(copiesWithoutLoans > 0)
+      client.socket.resume()
+    }
+    await until(() => server.server.stats().requestsInFlight === 0)
+    assertNothingHeld(server, lender, budget)
+  }
+})
 
 test('clients that took nothing for two seconds are cut while loans are short, the longest stalled first, until they are not', async (t) => {
   const lender = new Lender()
