@@ -141,6 +141,9 @@ rgw crypt require ssl = false
 rgw crypt s3 kms backend = testing
 rgw crypt s3 kms encryption keys = testkey-1=YmluCmJvb3N0CmJvb3N0LWJ1aWxkCmNlcGguY29uZgo= testkey-2=aWIKTWFrZWZpbGUKbWFuCm91dApzcmMKVGVzdGluZwo=
 rgw enable usage log = false
+rgw gc obj min wait = 20
+rgw gc processor period = 10
+rgw gc processor max time = 10
 rgw thread pool size = 64
 CONF
 }
