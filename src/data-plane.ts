@@ -175,11 +175,22 @@ const CACHE_NAME_DIGITS = 16
 
 /** Its code is loaded where there is a disk cache only. */
 async function openDisk(start: WorkerDiskStart, parts: DataPlaneParts, median: OriginMedian): Promise<WorkerDisk> {
-  const [{ WorkerDisk }, { nodeDiskFiles }] = await Promise.all([import('./worker-disk.ts'), import('./cache/disk/disk-files.ts')])
+  const [{ WorkerDisk }, { nodeDiskFiles }, { DiskReaderThread }] = await Promise.all([
+    import('./worker-disk.ts'),
+    import('./cache/disk/disk-files.ts'),
+    import('./disk-reader-thread.ts'),
+  ])
   const { clock, worker, shared, onFault, onDiskUnwritten = () => undefined } = parts
+  const { records, layout } = shared.cache
+  // Who owns nothing reads nothing.
+  const reader =
+    worker >= layout.owners
+      ? undefined
+      : new DiskReaderThread({ files: nodeDiskFiles, records, windowBytes: layout.segmentBytes, worker, onFault })
   const reads = parts.writer.histogram('diskReadSeconds', {})
   return new WorkerDisk(start, {
-    files: nodeDiskFiles,
+    files: reader?.files ?? nodeDiskFiles,
+    reader,
     clock,
     random: Math.random,
     worker,

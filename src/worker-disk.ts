@@ -25,6 +25,8 @@ export interface WorkerDiskStart {
 
 export interface WorkerDiskParts {
   readonly files: DiskFiles
+  /** What has to be closed after everything that reads. */
+  readonly reader?: { close(): Promise<void> } | undefined
   readonly clock: Clock
   readonly random: () => number
   /** This worker's number, and how many of the workers own parts. */
@@ -90,6 +92,7 @@ export class WorkerDisk {
 
   async close(): Promise<void> {
     await this.#epochLog.close().catch(() => undefined)
+    await this.#parts.reader?.close()
   }
 
   async #tick(cache: Cache): Promise<void> {

@@ -3,7 +3,7 @@ import type { ImportGraph } from './imports.ts'
 import { isTest } from './source-tree.ts'
 
 /** Where running code begins. Unit tests are not among them: a file that only its own test imports is dead. */
-const ROOTS = /^(src\/(main|worker)\.ts|scripts\/[^/]+\.ts|bench\/[^/]+\.ts|test\/.*)$/
+const ROOTS = /^(src\/(main|worker|disk-reader)\.ts|scripts\/[^/]+\.ts|bench\/[^/]+\.ts|test\/.*)$/
 /** Made for tests, and therefore reached only by them. */
 const FOR_TESTS = /\/testing\/|\.contract\.ts$/
 

@@ -5,7 +5,7 @@ import { RECORD_HEADER_BYTES, type RecordHeader } from './disk/disk-record.ts'
 import type { TierCounters } from './disk-tier.ts'
 import type { Generations } from './generations.ts'
 import { writeHeadHeader, type HeadFields } from './record.ts'
-import type { RecordStore, ReservedHead } from './record-store.ts'
+import { fitsArriving, type ArrivingHead, type RecordStore } from './record-store.ts'
 
 /** Heads that the origin has to be asked about, kept with their bodies until it answered. */
 const UNPROVEN_BYTES_MAX = 8 * 1024 * 1024
@@ -95,7 +95,7 @@ export class HeadRecall {
   #begin(recall: Recall): void {
     const { reader, found } = recall
     this.#readingBytes += found.recordBytes
-    if (reader.isEncrypted || !reader.isProven(found)) this.#beginCopy(recall)
+    if (reader.isEncrypted || !reader.isProven(found) || !fitsArriving(found.recordBytes)) this.#beginCopy(recall)
     else this.#readInPlace(recall)
   }
 
@@ -145,16 +145,16 @@ export class HeadRecall {
     }
   }
 
-  /** Names, metadata and body go from the disk to where they will stand in memory: both records have them one after another. */
+  /** Names, metadata and body go from the disk to where they will stand in memory: both records have them one after another, behind their headers. */
   #readInPlace(recall: Recall): void {
     const { store } = this.#parts
     const { reader, found } = recall
-    const reserved = store.reserveHead(found.hash, found.recordBytes - RECORD_HEADER_BYTES)
+    const reserved = store.reserveArriving(found.hash, RECORD_HEADER_BYTES, found.recordBytes)
     if (reserved === undefined) {
       this.#end(recall, 'missed')
       return
     }
-    reader.readRest(found, reserved.rest, (header) => {
+    reader.readInto(found, reserved.arriving, (header) => {
       try {
         const recalled = this.#commitInPlace(recall, reserved, header)
         if (recalled === undefined) this.#beginCopy(recall)
@@ -168,11 +168,15 @@ export class HeadRecall {
   }
 
   /** Undefined: it has to be read another way. */
-  #commitInPlace(recall: Recall, reserved: ReservedHead, header: RecordHeader | undefined): Recalled | undefined {
+  #commitInPlace(recall: Recall, reserved: ArrivingHead, header: RecordHeader | undefined): Recalled | undefined {
     const { key } = recall
-    const isOurs = header !== undefined && reserved.rest.toString('latin1', 0, header.keyBytes) === key && this.#isCurrent(recall)
+    const keyEnd = RECORD_HEADER_BYTES + key.length
+    const isOurs =
+      header?.keyBytes === key.length &&
+      reserved.arriving.toString('latin1', RECORD_HEADER_BYTES, keyEnd) === key &&
+      this.#isCurrent(recall)
     if (isOurs && !this.#isFromFuture(header)) return this.#commit(key, reserved, header)
-    this.#parts.store.discard(reserved)
+    this.#parts.store.discardHead(reserved)
     return isOurs ? undefined : 'missed'
   }
 
@@ -198,17 +202,17 @@ export class HeadRecall {
     return recalled
   }
 
-  #commit(key: string, reserved: ReservedHead, fields: HeadFields): Recalled {
+  #commit(key: string, reserved: Omit<ArrivingHead, 'arriving'>, fields: HeadFields): Recalled {
     const { store } = this.#parts
     const present = store.mayHave(reserved.hash) ? store.finder.findHead(key, false) : undefined
     if (present !== undefined) {
       // Learned while this was read: it is newer.
       store.finder.unpin(present.segment)
-      store.discard(reserved)
+      store.discardHead(reserved)
       return 'promoted'
     }
     if (fields.bodyBytes !== 0 && fields.bodyBytes !== fields.sizeBytes) {
-      store.discard(reserved)
+      store.discardHead(reserved)
       return 'missed'
     }
     writeHeadHeader(reserved.view, reserved.offset, fields, reserved)

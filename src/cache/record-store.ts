@@ -25,6 +25,13 @@ export interface ReservedHead extends FoundRecord {
   readonly rest: Buffer
 }
 
+/** Room for a head that comes from elsewhere in one piece with a header of its own before it: `arriving` takes both. */
+export interface ArrivingHead extends FoundRecord {
+  readonly hash: NameHash
+  readonly recordBytes: number
+  readonly arriving: Buffer
+}
+
 /** Counts since start, and two gauges (`liveBytes`, `entries`). */
 export interface StoreCounters {
   liveBytes: number
@@ -102,6 +109,21 @@ export class RecordStore {
     return { ...room, hash, recordBytes, rest: view.bytes.subarray(offset + HEADER_BYTES, offset + HEADER_BYTES + bytes) }
   }
 
+  /**
+   * The same for a head that arrives as `bytes` bytes, of which the first `headerBytes` are a header of another kind. The two headers end at the same
+   * place; what the other one is longer stands in a granule of its own before the record, which is given up.
+   */
+  reserveArriving(hash: NameHash, headerBytes: number, bytes: number): ArrivingHead | undefined {
+    const recordBytes = Math.ceil((HEADER_BYTES + bytes - headerBytes) / GRANULE_BYTES) * GRANULE_BYTES
+    const room = fitsArriving(bytes) ? this.#room(hash, GRANULE_BYTES + recordBytes) : undefined
+    if (room === undefined) return undefined
+    const { view, segment } = room
+    record.writeDead(view, room.offset, GRANULE_BYTES)
+    const offset = room.offset + GRANULE_BYTES
+    const from = offset + HEADER_BYTES - headerBytes
+    return { view, segment, offset, hash, recordBytes, arriving: view.bytes.subarray(from, from + bytes) }
+  }
+
   /** So many bytes, pinned, where the policy wants a record of that name. */
   #room(hash: NameHash, bytes: number): FoundRecord | undefined {
     const location = this.logs.allocate(this.#policy.admit(hash, bytes), bytes)
@@ -129,7 +151,7 @@ export class RecordStore {
   }
 
   /** The same for a head of a key of which there is none here. */
-  commitHeadFromDisk(reserved: ReservedHead): void {
+  commitHeadFromDisk(reserved: FoundRecord): void {
     record.commitChecked(reserved.view, reserved.offset)
     record.setOnDisk(reserved.view, reserved.offset)
     // It was brought here for a reader who finds it in a moment: that is no second use.
@@ -164,6 +186,11 @@ export class RecordStore {
   /** Gives up a record that was not committed; the pin stays with the caller. */
   discard(reservation: FoundRecord): void {
     record.killRecord(reservation.view, reservation.offset)
+  }
+
+  /** The same for a head whose header may be overwritten, or not written yet. */
+  discardHead({ view, offset, recordBytes }: FoundRecord & { readonly recordBytes: number }): void {
+    record.writeDead(view, offset, recordBytes)
   }
 
   /**
@@ -294,6 +321,11 @@ export class RecordStore {
     this.#index.setFrequency(slot, frequency)
     this.counters.reinsertedBytes += bytes
   }
+}
+
+/** True where a head of so many bytes, with its other header, may arrive in place. */
+export function fitsArriving(bytes: number): boolean {
+  return bytes + 2 * GRANULE_BYTES <= RECORD_BYTES_MAX
 }
 
 const EMPTY = new Uint8Array(0)

@@ -171,6 +171,12 @@ export function writeHeadHeader(
   doubles[offset / 8 + SIZE_DOUBLE] = fields.sizeBytes
 }
 
+/** Marks so many bytes as a record that was given up. Of its header only the first half is written. */
+export function writeDead(view: SegmentView, offset: number, bytes: number): void {
+  view.words[offset / 4 + GRANULES] = bytes / GRANULE_BYTES
+  killRecord(view, offset)
+}
+
 /** Gives a record up that was not committed. Its room comes back with its segment. */
 export function killRecord(view: SegmentView, offset: number): void {
   Atomics.store(view.words, offset / 4 + STATE, DEAD)

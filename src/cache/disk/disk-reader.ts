@@ -10,8 +10,6 @@ import {
   namesEnd,
   readDiskRecord,
   readRecordHeader,
-  readSplitHeader,
-  RECORD_HEADER_BYTES,
   type DiskRecord,
   type RecordHeader,
   type RecordPlace,
@@ -94,8 +92,6 @@ export class DiskReader {
   readonly #observer: ReadObserver
   readonly #monotonicMs: () => number
   readonly #pending: PendingBytes | undefined
-  /** Room for the fixed headers of heads, used again and again. */
-  readonly #fixedParts: Buffer[] = []
   #turn = 0
 
   constructor(parts: ReaderParts) {
@@ -174,16 +170,11 @@ export class DiskReader {
   }
 
   /**
-   * Fills `rest` with what follows the fixed header of a head (key, ETag, metadata and body), and calls `done` with the header, maybe at once.
-   * Undefined: a miss. For directories that are not encrypted. Told by a call, because a small hit feels each promise.
+   * Fills `target` with a head as it stands on disk, and calls `done` with its header, maybe at once. Undefined: a miss. For directories that are not
+   * encrypted. Told by a call, because a small hit feels each promise.
    */
-  readRest(found: FoundOnDisk, rest: Buffer, done: (header: RecordHeader | undefined) => void): void {
-    const fixed = this.#fixedParts.pop() ?? Buffer.allocUnsafeSlow(RECORD_HEADER_BYTES)
-    this.#fill(found, { targets: [fixed, rest], from: 0 }, (filled) => {
-      const header = filled ? this.#checkedHead(found, fixed, rest) : undefined
-      this.#fixedParts.push(fixed)
-      done(header)
-    })
+  readInto(found: FoundOnDisk, target: Buffer, done: (header: RecordHeader | undefined) => void): void {
+    this.#fill(found, { targets: [target], from: 0 }, (filled) => done(filled ? this.#checkedHead(found, target) : undefined))
   }
 
   get isEncrypted(): boolean {
@@ -256,10 +247,7 @@ export class DiskReader {
   }
 
   #checkedHeader(found: FoundOnDisk, bytes: Buffer, place: RecordPlace): RecordHeader | undefined {
-    return this.#checked(found, readRecordHeader(bytes, place, this.#context.format))
-  }
-
-  #checked(found: FoundOnDisk, header: RecordHeader | undefined): RecordHeader | undefined {
+    const header = readRecordHeader(bytes, place, this.#context.format)
     if (
       header !== undefined &&
       header.recordBytes === found.recordBytes &&
@@ -281,11 +269,11 @@ export class DiskReader {
     return false
   }
 
-  #checkedHead(found: FoundOnDisk, fixed: Buffer, rest: Buffer): RecordHeader | undefined {
-    const header = this.#checked(found, readSplitHeader(fixed, rest, this.#place(found), this.#context.format))
+  #checkedHead(found: FoundOnDisk, bytes: Buffer): RecordHeader | undefined {
+    const header = this.#checkedHeader(found, bytes, this.#place(found))
     if (header === undefined || header.kind !== 'head' || header.encrypted) return undefined
-    const bodyAt = namesEnd(header) - RECORD_HEADER_BYTES
-    const isWhole = found.verified || this.#checkBody(found, rest.subarray(bodyAt, bodyAt + header.bodyBytes), header)
+    const bodyAt = namesEnd(header)
+    const isWhole = found.verified || this.#checkBody(found, bytes.subarray(bodyAt, bodyAt + header.bodyBytes), header)
     return isWhole ? header : undefined
   }
 

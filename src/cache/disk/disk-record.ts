@@ -165,11 +165,6 @@ export function writePadding(target: Buffer, place: RecordPlace, format: RecordF
  * before: then they are not believed. undefined: no whole and undamaged record of that place.
  */
 export function readRecordHeader(bytes: Buffer, place: RecordPlace, format: RecordFormat): RecordHeader | undefined {
-  return readSplitHeader(bytes, EMPTY, place, format)
-}
-
-/** The same where only the fixed part stands in `bytes`, and what follows it in `rest`. */
-export function readSplitHeader(bytes: Buffer, rest: Buffer, place: RecordPlace, format: RecordFormat): RecordHeader | undefined {
   if (bytes.length < PADDING_HEADER_BYTES || bytes.readUInt32LE(0) !== MAGIC || !isAt(bytes, place)) return undefined
   const recordBytes = bytes.readUInt32LE(16) * format.granuleBytes
   if (bytes[12] === KIND_PADDING) {
@@ -180,13 +175,10 @@ export function readSplitHeader(bytes: Buffer, rest: Buffer, place: RecordPlace,
   const header = parseHeader(bytes, recordBytes)
   const metaEnd = namesEnd(header)
   const isTooLong = metaEnd + header.bodyBytes > recordBytes || recordBytes > DISK_RECORD_BYTES_MAX
-  if (metaEnd > bytes.length + rest.length || isTooLong) return undefined
-  const first = crc32(bytes.subarray(CHECKED_FROM, metaEnd), format.checksumSeed)
-  const checksum = metaEnd > bytes.length ? crc32(rest.subarray(0, metaEnd - bytes.length), first) : first
+  if (metaEnd > bytes.length || isTooLong) return undefined
+  const checksum = crc32(bytes.subarray(CHECKED_FROM, metaEnd), format.checksumSeed)
   return checksum === bytes.readUInt32LE(4) ? header : undefined
 }
-
-const EMPTY = Buffer.alloc(0)
 
 /** Header, names and metadata: what stands before the body. */
 export function namesEnd(header: RecordHeader): number {
