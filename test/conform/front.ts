@@ -23,6 +23,8 @@ const DELETE_TIMEOUT_MS = 1_500
 const CALLS_PER_STOP = 25
 /** The same for suites that do not call `between`. */
 const STOP_INTERVAL_MS = 500
+/** A start takes half a second to two; a suite should spend most of its time running. */
+const RESTART_INTERVAL_MS = 3_000
 const CHURN_OBJECTS = 24
 const CHURN_OBJECT_BYTES = 1024 * 1024
 const CHURN_INTERVAL_MS = 100
@@ -68,7 +70,7 @@ export class Front {
    */
   startTimer(): void {
     this.#gate.beforeDelete = async () => this.#atGate(async () => this.sweep(), DELETE_TIMEOUT_MS)
-    this.#every(STOP_INTERVAL_MS, async () => this.#stopAtGate())
+    this.#every(this.#options.mode.restarts ? RESTART_INTERVAL_MS : STOP_INTERVAL_MS, async () => this.#stopAtGate())
     if (this.#options.mode.churn) this.#every(CHURN_INTERVAL_MS, async () => this.#churner?.read())
   }
 
