@@ -34,6 +34,8 @@ export class NameHasher implements NameHash {
   readonly #scratch = Buffer.alloc(NAME_BYTES_MAX + 8)
   readonly #words = new Int32Array(this.#scratch.buffer, this.#scratch.byteOffset, this.#scratch.length / 4)
   #length = 0
+  /** The key whose hash stands here: one look-up asks for it several times. */
+  #head: string | undefined
   readonly #seedLo: number
   readonly #seedHi: number
 
@@ -44,7 +46,9 @@ export class NameHasher implements NameHash {
 
   /** The name of an object's head: its key. */
   hashHead(key: string): void {
+    if (key === this.#head) return
     this.#hashText(key, this.#seedLo, this.#seedHi)
+    this.#head = key
   }
 
   /** True where the text hashed last is the `length` bytes that begin at a word of `words`. */
@@ -66,6 +70,7 @@ export class NameHasher implements NameHash {
 
   /** The name of one block of a version. */
   hashBlock(version: NameHash, blockNo: number): void {
+    this.#head = undefined
     this.lo = finalMix(version.lo ^ Math.imul(blockNo + 1, 0x9e3779b1))
     this.hi = finalMix(version.hi ^ Math.imul(blockNo + 1, 0x85ebca6b))
   }
@@ -73,6 +78,7 @@ export class NameHasher implements NameHash {
   // Four characters at a time: copying the text out once and mixing words takes half the time of a charCodeAt loop.
   #hashText(text: string, seedLo: number, seedHi: number): void {
     assert(text.length <= NAME_BYTES_MAX, 'names are measured before they are hashed')
+    this.#head = undefined
     const words = this.#words
     const written = this.#scratch.write(text, 0, 'latin1')
     this.#length = written
