@@ -27,6 +27,8 @@ export async function awsCli2(directory: string): Promise<string> {
   await run('apt-get', words, options)
   for (const name of await readdir(directory)) if (name.endsWith('.deb')) await run('dpkg-deb', ['-x', name, '.'], options)
   const libraries = join(directory, 'usr', 'lib', 'python3', 'dist-packages')
+  // As the package does when it is installed; otherwise every call of it would compile what it loads.
+  await run('/usr/bin/python3', ['-m', 'compileall', '-q', libraries], options)
   await writeFile(program, `#!/bin/sh\nPYTHONPATH=${libraries} exec /usr/bin/python3 ${join(directory, 'usr', 'bin', 'aws')} "$@"\n`)
   await chmod(program, 0o755)
   if (!(await isVersion2(program))) throw new Error("Cannot install the AWS CLI version 2: this Debian's package is another one")

@@ -60,6 +60,7 @@ export const EXPLAINED: readonly ExplainedDifference[] = [
     origin: /^moto/,
     why: 'moto takes a signature of version 2 with four slashes in it for a scope of version 4, of a service that there is not: 500 or not, by chance',
   },
+  { check: /^races: three writers$/, origin: /^moto/, why: 'moto answers 500 to writers of one object at a time, some of them, by chance' },
   { check: /^wire: (two requests in one write|a HEAD keeps the connection)$/, origin: /^moto/, why: 'moto closes every connection' },
   {
     check: /^checksums: a copy that adds a checksum$|^multipart: (with checksums|lib-storage)/,
