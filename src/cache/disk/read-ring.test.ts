@@ -119,9 +119,11 @@ test('while a read hangs, others go to the pool; the thread is used again when i
   const stage = await setUp(t, 200)
   const { reader, read } = stage
   await warm(stage)
+  let begun = reader.threadReads
+  while (reader.threadReads === begun) await read(0, 100, 0)
   reader.poolReads = 0
   reader.held = true
-  const begun = reader.threadReads
+  begun = reader.threadReads
   let isAnswered = false
   const hanging = read(0, 100, 0).then(() => (isAnswered = true))
   const behind = Array.from({ length: 20 }, async (_, n) => read(n * 1000, 100, n))
@@ -144,11 +146,25 @@ test('what waits behind slow reads is given back to the pool, and answered once'
   const begun = reader.threadReads
   const got = await Promise.all(Array.from({ length: 50 }, async (_, n) => read(n * 4096, 4096, n * 4096)))
   assert.deepEqual(new Set(got), new Set([4096]))
-  assert.equal(reader.threadReads - begun, 1)
-  assert.equal(reader.poolReads, 49)
+  assert.equal(reader.threadReads - begun, 2)
+  assert.equal(reader.poolReads, 48)
   assert.ok(records.subarray(0, 50 * 4096).equals(content.subarray(0, 50 * 4096)))
   reader.readMs = 0
-  while (reader.threadReads === begun + 1) await read(0, 100, 0)
+  while (reader.threadReads === begun + 2) await read(0, 100, 0)
+})
+
+test('one slow read in eight is no reason to leave the thread', async (t) => {
+  const stage = await setUp(t)
+  const { reader, read } = stage
+  await warm(stage)
+  reader.poolReads = 0
+  for (let round = 0; round < 4; round++) {
+    reader.readMs = 5
+    await read(0, 100, 0)
+    reader.readMs = 0
+    for (let n = 0; n < 7; n++) await read(0, 100, 0)
+  }
+  assert.equal(reader.poolReads, 0)
 })
 
 test('reads that the thread had when it ended are done by the pool, and all after them', async (t) => {

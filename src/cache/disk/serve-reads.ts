@@ -21,11 +21,11 @@ import {
   type RingShare,
 } from './ring-layout.ts'
 
-/** 64 KiB out of the page cache take 15 us: two reads in a row that take longer than this came from a device. */
+/** 64 KiB out of the page cache take 15 us: what takes longer than this came from a device, or the thread had to wait for a processor. */
 const SLOW_MS = 0.1
 
-/** One that takes as long as this is enough. */
-const VERY_SLOW_MS = 1
+/** Of so many reads, as bits, two that were slow came from a device: waiting for a processor is rarer. */
+const RECENT_MASK = 0xff
 
 /** Who waits is told after this long, though more is waiting to be read. */
 const TELL_AFTER_MS = 0.2
@@ -63,7 +63,8 @@ class ReadServer {
   readonly #parts: ServeParts
   readonly #windows: Buffer[] = []
   #done = 0
-  #slowInRow = 0
+  /** Which of the last reads were slow. */
+  #recent = 0
   #toldMs = 0
 
   constructor(share: RingShare, words: Int32Array, parts: ServeParts) {
@@ -118,10 +119,10 @@ class ReadServer {
   }
 
   #isSlow(tookMs: number): boolean {
-    this.#slowInRow = tookMs > SLOW_MS ? this.#slowInRow + 1 : 0
-    if (this.#slowInRow < 2 && tookMs <= VERY_SLOW_MS) return false
-    this.#slowInRow = 0
-    return true
+    this.#recent = ((this.#recent << 1) | (tookMs > SLOW_MS ? 1 : 0)) & RECENT_MASK
+    const areTwo = (this.#recent & (this.#recent - 1)) !== 0
+    if (areTwo) this.#recent = 0
+    return areTwo
   }
 
   #decline(asked: number): void {
