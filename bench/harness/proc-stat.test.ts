@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { test } from 'node:test'
 
-import { parseMachineCpu, parseProcessCpu, processTree } from './proc-stat.ts'
+import { cpuSecondsOf, parseMachineCpu, parseProcessCpu, processTree } from './proc-stat.ts'
 
 test('parseMachineCpu() counts work and steal, not idle time, and guest time once', () => {
   const text = 'cpu  100 20 30 5000 60 7 3 11 50 0\ncpu0 50 10 15 2500 30 3 1 5 25 0\n'
@@ -23,4 +24,9 @@ test('parseProcessCpu() rejects a cut line', () => {
 
 test('processTree() holds the process itself', () => {
   assert.ok(processTree(process.pid).includes(process.pid))
+})
+
+test('cpuSecondsOf() counts nothing for a process that has ended', () => {
+  const { pid } = spawnSync(process.execPath, ['--version'])
+  assert.equal(cpuSecondsOf([pid]), 0)
 })

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 
 /** CPU time of the whole machine since boot, seconds; summed over its cores. */
 export interface MachineCpu {
@@ -33,9 +33,9 @@ export function processCpu(pid: number | 'self'): ProcessCpu {
   return parseProcessCpu(readFileSync(`/proc/${pid}/stat`, 'latin1'), ticks())
 }
 
-/** CPU time of the processes together, seconds. */
+/** CPU time of the processes together, seconds. Those that ended meanwhile count nothing, as nginx's cache loader does after a minute. */
 export function cpuSecondsOf(pids: readonly number[]): number {
-  return pids.reduce((sum, pid) => sum + processCpu(pid).ownSeconds, 0)
+  return pids.reduce((sum, pid) => sum + (existsSync(`/proc/${pid}/stat`) ? processCpu(pid).ownSeconds : 0), 0)
 }
 
 /** A process and all that descend from it. */
